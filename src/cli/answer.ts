@@ -1,0 +1,75 @@
+/** What the caller of a command gets to see: one envelope or one text, warnings, progress. */
+import type { FlowError } from "../errors.ts";
+import type { Finding } from "../index.ts";
+import type { CommandResult } from "./command.ts";
+import { failure, success } from "./envelope.ts";
+import { EXIT_DONE, exitCodeOf } from "./exit-codes.ts";
+import { print } from "./output.ts";
+import { visible } from "./render/safe-text.ts";
+import { describeTerminal, type Terminal } from "./render/terminal.ts";
+
+export class Answer {
+  readonly terminal: Terminal;
+  readonly #isJson: boolean;
+  readonly #warnings = new Map<string, Finding>();
+  #hasProgress = false;
+  command = "";
+  isQuiet = false;
+
+  constructor(isJson: boolean, noColour: boolean) {
+    this.#isJson = isJson;
+    this.terminal = describeTerminal(process.stdout, process.env, noColour || isJson);
+  }
+
+  /** The same finding may be met by several reads of one command. */
+  warn(finding: Finding): void {
+    const { file, line, rule, message } = finding;
+    this.#warnings.set(JSON.stringify([file, line, rule, message]), finding);
+  }
+
+  progress(text: string): void {
+    if (this.isQuiet || process.stderr.isTTY !== true) return;
+    this.#hasProgress = true;
+    process.stderr.write(`\r\x1b[K${visible(text)}`);
+  }
+
+  #endProgress(): void {
+    if (this.#hasProgress) process.stderr.write("\r\x1b[K");
+    this.#hasProgress = false;
+  }
+
+  async succeed(result: CommandResult): Promise<number> {
+    this.#endProgress();
+    const warnings = [...this.#warnings.values()];
+    if (this.#isJson) {
+      const envelope = success(this.command, result.data, warnings, result.meta ?? {});
+      await print(process.stdout, `${JSON.stringify(envelope)}\n`);
+    } else {
+      if (!this.isQuiet) await this.#printWarnings(warnings);
+      const isShown = !(this.isQuiet && result.isConfirmation === true);
+      const text = isShown ? await result.text() : "";
+      if (text !== "") await print(process.stdout, text.endsWith("\n") ? text : `${text}\n`);
+    }
+    return result.exitCode ?? EXIT_DONE;
+  }
+
+  async fail(error: FlowError): Promise<number> {
+    this.#endProgress();
+    if (this.#isJson) {
+      await print(process.stdout, `${JSON.stringify(failure(this.command, error))}\n`);
+    } else {
+      if (!this.isQuiet) await this.#printWarnings([...this.#warnings.values()]);
+      const hint = error.hint === undefined ? "" : `  ${visible(error.hint)}\n`;
+      await print(process.stderr, `flowstore: ${visible(error.message)}\n${hint}`);
+    }
+    return exitCodeOf(error.code);
+  }
+
+  async #printWarnings(warnings: readonly Finding[]): Promise<void> {
+    if (warnings.length === 0) return;
+    const { renderFinding } = await import("./render/findings.ts");
+    const terminal = describeTerminal(process.stderr, process.env, !this.terminal.hasColour);
+    const lines = warnings.map((finding) => `${renderFinding(finding, terminal)}\n`);
+    await print(process.stderr, lines.join(""));
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * What a command is. One file a group under `commands/` exports its commands; `registry.ts` knows
+ * where each lies, so that only the one that was called is loaded.
+ */
+import type { Finding, FlowStore } from "../index.ts";
+import type { DataShape } from "./data-shapes.ts";
+import type { OptionSpec, OptionValues } from "./parse.ts";
+import type { Terminal } from "./render/terminal.ts";
+
+export interface Command {
+  /** What follows the command's own words, such as `ID… [options]`. */
+  readonly usage: string;
+  /** What the command does, beyond the one line in the registry; lines of at most 80 characters. */
+  readonly details?: string;
+  readonly options: Readonly<Record<string, OptionSpec>>;
+  /** How many words it takes beside its options. */
+  readonly positionals: { readonly min: number; readonly max: number };
+  /** Complete commands, the usual one first. */
+  readonly examples: readonly string[];
+  /** What stands under `data`. */
+  readonly data: DataShape;
+  run(context: CommandContext): Promise<CommandResult>;
+}
+
+export interface CommandContext {
+  readonly positionals: readonly string[];
+  readonly options: OptionValues;
+  /** `--dir`; absent: the working folder. */
+  readonly dir: string | undefined;
+  /** Aborted when the user interrupts; a step that has not begun then throws {@link refuseAborted}. */
+  readonly signal: AbortSignal;
+  readonly terminal: Terminal;
+  /** Opens the store of the working folder or `--dir`; it is closed when the command ends. */
+  openStore(access: "read" | "write"): Promise<FlowStore>;
+  /** Makes the store if there is none, and opens it. */
+  initStore(): Promise<FlowStore>;
+  warn(finding: Finding): void;
+  /** Shows how far a long work is: on standard error, on a terminal only. */
+  progress(text: string): void;
+}
+
+export interface CommandResult {
+  readonly data: unknown;
+  readonly meta?: Readonly<Record<string, unknown>>;
+  readonly exitCode?: number;
+  /** What a person reads; asked for only without `--json`. Ends without a newline. */
+  text(): string | Promise<string>;
+  /** Whether the text only confirms that it went well, so that `--quiet` leaves it out. */
+  readonly isConfirmation?: boolean;
+}

@@ -1,0 +1,76 @@
+/** Commands that do the same to each feature named: all of them in one transaction, or none. */
+import { FlowError } from "../../errors.ts";
+import type { Feature, FlowStore } from "../../index.ts";
+import type { CommandContext, CommandResult } from "../command.ts";
+import { readInputWords, STANDARD_INPUT } from "../input.ts";
+import { readId, type FeatureRef } from "../values.ts";
+
+/** The most IDs a command takes; a command line holds no more words anyway. */
+export const MANY = 100_000;
+
+/** A millisecond a feature is usual; a slow disk shall not undo thousands of them. */
+const TRANSACTION_TIMEOUT_MS = 60_000;
+
+/** The IDs of the command line, with those of standard input in place of `-`. */
+export async function idsOf(context: CommandContext): Promise<FeatureRef[]> {
+  const ids: FeatureRef[] = [];
+  for (const word of context.positionals) {
+    const words = word === STANDARD_INPUT ? await readInputWords() : [word];
+    ids.push(...words.map(readId));
+  }
+  if (ids.length === 0) throw new FlowError("BAD_REQUEST", "Standard input held no ID");
+  return ids;
+}
+
+/** Runs `change` for every id; an error or an interruption undoes all. */
+export async function changeEach<T>(
+  context: CommandContext,
+  store: FlowStore,
+  ids: readonly FeatureRef[],
+  change: (id: FeatureRef) => Promise<T>,
+): Promise<T[]> {
+  const [only] = ids;
+  if (ids.length === 1 && only !== undefined) return [await change(only)];
+  return store.transaction(
+    async () => {
+      const results: T[] = [];
+      for (const id of ids) {
+        refuseAborted(context.signal);
+        results.push(await change(id));
+      }
+      return results;
+    },
+    { timeoutMs: TRANSACTION_TIMEOUT_MS },
+  );
+}
+
+/** One ID gives one result, several give a list. */
+export function asNamed<T>(results: readonly T[]): T | readonly T[] {
+  return results.length === 1 ? (results[0] as T) : results;
+}
+
+/** The result of a command that changed features; its text only confirms. */
+export function changed(
+  context: CommandContext,
+  features: readonly Feature[],
+  verb: string,
+): CommandResult {
+  return {
+    data: asNamed(features),
+    isConfirmation: true,
+    text: async () => {
+      const { visible } = await import("../render/safe-text.ts");
+      const { symbols, paint } = context.terminal;
+      const { STATUS_COLOURS } = await import("../render/terminal.ts");
+      return features
+        .map(({ id, name, status }) => {
+          return `${paint(STATUS_COLOURS[status], symbols.status[status])} ${verb} #${id} ${visible(name)}`;
+        })
+        .join("\n");
+    },
+  };
+}
+
+function refuseAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new FlowError("ABORTED", "Interrupted; nothing was changed");
+}

@@ -1,0 +1,114 @@
+/** Changing and deleting features. */
+import { FlowError } from "../../errors.ts";
+import type { FlowStore } from "../../index.ts";
+import type { Command } from "../command.ts";
+import { FEATURE, listOf, objectOf } from "../data-shapes.ts";
+import { readAssignment, readId, readInteger, type FeatureRef } from "../values.ts";
+import { asNamed, changed, changeEach, idsOf, MANY } from "./each-feature.ts";
+
+export const update: Command = {
+  usage: "ID --set KEY=VALUE…",
+  details: [
+    "name, description and category take the text as it is, priority a whole number,",
+    "steps and dependencies a JSON list. Any other key is kept with the feature: its",
+    "value is JSON where it is JSON, else text, and null removes the key.",
+  ].join("\n"),
+  options: {
+    set: { type: "string", multiple: true, value: "KEY=VALUE", help: "A field and its value" },
+  },
+  positionals: { min: 1, max: 1 },
+  examples: [
+    'flowstore feature update 3 --set name="Log in" --set priority=1',
+    "flowstore feature update 3 --set 'steps=[\"Add the form\"]' --json",
+  ],
+  data: FEATURE,
+  async run(context) {
+    const id = readId(context.positionals[0] ?? "");
+    const entries = context.options.list("set").map(readAssignment);
+    if (entries.length === 0) throw new FlowError("BAD_REQUEST", "Nothing to change: give --set");
+    const patch = Object.fromEntries(entries.map(([key, text]) => [key, valueOf(key, text)]));
+    const store = await context.openStore("write");
+    return changed(context, [await store.features.update(id, patch)], "Updated");
+  },
+};
+
+const TEXT_KEYS: ReadonlySet<string> = new Set(["name", "description", "category"]);
+const LIST_KEYS: ReadonlySet<string> = new Set(["steps", "dependencies"]);
+
+function valueOf(key: string, text: string): unknown {
+  if (TEXT_KEYS.has(key)) return text;
+  if (key === "priority") return readInteger(text, "a priority");
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    // JSON.parse throws nothing but SyntaxError.
+    if (!(error instanceof SyntaxError)) throw error;
+    if (!LIST_KEYS.has(key)) return text;
+    throw new FlowError("BAD_REQUEST", `"${key}" takes a JSON list, such as ${key}=[]`, {
+      cause: error,
+    });
+  }
+}
+
+interface Deletion {
+  readonly id: number;
+  /** The features that waited for it. */
+  readonly removedFrom: readonly number[];
+}
+
+export const deleteCommand: Command = {
+  usage: "ID… [--dry-run]",
+  details: [
+    "Features that waited for it wait for it no longer. Its history stays, its ID is",
+    "not used again. Several IDs: all or none.",
+  ].join("\n"),
+  options: { "dry-run": { type: "boolean", help: "Only tell what would be done" } },
+  positionals: { min: 1, max: MANY },
+  examples: ["flowstore feature delete 3 --dry-run", "flowstore feature delete 3 4"],
+  data: {
+    text: "{ id, removedFrom }: its ID, and the IDs of the features that waited for it; with several IDs a list",
+    schema: (() => {
+      const one = objectOf({ id: { type: "integer" }, removedFrom: listOf({ type: "integer" }) });
+      return { anyOf: [one, listOf(one)] };
+    })(),
+  },
+  async run(context) {
+    const dryRun = context.options.flag("dry-run");
+    const ids = await idsOf(context);
+    const store = await context.openStore(dryRun ? "read" : "write");
+    const deletions: readonly Deletion[] = dryRun
+      ? await wouldDelete(store, ids)
+      : await changeEach(context, store, ids, (id) => store.features.delete(id));
+    return {
+      data: asNamed(deletions),
+      meta: { dryRun },
+      isConfirmation: !dryRun,
+      text: () =>
+        deletions
+          .map(({ id, removedFrom }) => {
+            const waited = removedFrom.map((other) => `#${other}`).join(", ");
+            const freed = waited === "" ? "" : `; ${waited} no longer waits for it`;
+            return `${dryRun ? "Would delete" : "Deleted"} #${id}${freed}`;
+          })
+          .join("\n"),
+    };
+  },
+};
+
+async function wouldDelete(store: FlowStore, ids: readonly FeatureRef[]): Promise<Deletion[]> {
+  const features = await store.features.getAll();
+  const gone = new Set<string>();
+  const deletions: Deletion[] = [];
+  for (const ref of ids) {
+    const feature = await store.features.getById(ref);
+    if (feature === null || gone.has(feature.uid)) {
+      throw new FlowError("NOT_FOUND", `There is no feature ${ref}`, { context: { id: ref } });
+    }
+    gone.add(feature.uid);
+    const waiting = features.filter(({ uid, dependencies }) => {
+      return !gone.has(uid) && dependencies.includes(feature.id);
+    });
+    deletions.push({ id: feature.id, removedFrom: waiting.map(({ id }) => id) });
+  }
+  return deletions;
+}

@@ -1,0 +1,98 @@
+/** Bringing plans of other programs in. */
+import { FlowError } from "../../errors.ts";
+import type { FlowStore } from "../../index.ts";
+import type { ImportReport, Plan } from "../../adapters/import-plan.ts";
+import type { Command, CommandContext } from "../command.ts";
+import { listOf, objectOf } from "../data-shapes.ts";
+import { expandPatterns, readInput } from "../input.ts";
+import { MANY } from "./each-feature.ts";
+
+/** As long as one plan may take; several are one transaction as well. */
+const IMPORT_TIMEOUT_MS = 600_000;
+const COUNT = { type: "integer" };
+
+export const importCommand: Command = {
+  usage: "FILE… [--format NAME] [--dry-run]",
+  details: [
+    "All or nothing. A FILE may be a pattern in quotes, or - for standard input.",
+    "Importing again updates what an earlier import made and makes nothing twice.",
+    "Closed, done, cancelled and tombstone become passing; only blocking edges become",
+    "dependencies; what has no place of its own is kept under the key imported.",
+  ].join("\n"),
+  options: {
+    format: { type: "string", value: "NAME", help: "plain, jsonl or beads; else it is recognised" },
+    "dry-run": { type: "boolean", help: "Only tell what would be done" },
+  },
+  positionals: { min: 1, max: MANY },
+  examples: [
+    "flowstore import .beads/issues.jsonl --dry-run",
+    "flowstore import 'plans/*.json' --json",
+  ],
+  data: {
+    text: "{ dryRun, total, created, updated, unchanged, files }; each of files is { file, format, total, created, updated, unchanged, finished, mapped, keptAside, droppedEdges, problems }",
+    schema: objectOf({
+      dryRun: { type: "boolean" },
+      total: COUNT,
+      created: COUNT,
+      updated: COUNT,
+      unchanged: COUNT,
+      files: listOf({ type: "object" }),
+    }),
+  },
+  async run(context) {
+    const dryRun = context.options.flag("dry-run");
+    const plans = await readPlans(context);
+    const store = await context.openStore(dryRun ? "read" : "write");
+    const files = dryRun
+      ? await importAll(context, store, plans)
+      : await store.transaction(() => importAll(context, store, plans), {
+          timeoutMs: IMPORT_TIMEOUT_MS,
+        });
+    const sum = (key: "total" | "created" | "updated" | "unchanged"): number =>
+      files.reduce((total, report) => total + report[key], 0);
+    const counts = {
+      total: sum("total"),
+      created: sum("created"),
+      updated: sum("updated"),
+      unchanged: sum("unchanged"),
+    };
+    return {
+      data: { dryRun, ...counts, files },
+      text: async () => {
+        const { renderImport } = await import("../render/import-report.ts");
+        return files.map((report) => renderImport(report, context.terminal)).join("\n\n");
+      },
+    };
+  },
+};
+
+async function readPlans(context: CommandContext): Promise<Plan[]> {
+  const { formatNamed, recogniseFormat } = await import("../../adapters/formats.ts");
+  const asked = context.options.text("format");
+  const format = asked === undefined ? null : formatNamed(asked);
+  const plans: Plan[] = [];
+  for (const file of await expandPatterns(context.positionals)) {
+    const { name, text } = await readInput(file);
+    plans.push({ format: format ?? recogniseFormat(text, name), fileName: name, text });
+  }
+  if (plans.length === 0) throw new FlowError("BAD_REQUEST", "Nothing to import");
+  return plans;
+}
+
+async function importAll(
+  context: CommandContext,
+  store: FlowStore,
+  plans: readonly Plan[],
+): Promise<ImportReport[]> {
+  const { importPlan } = await import("../../adapters/import-plan.ts");
+  const reports: ImportReport[] = [];
+  for (const plan of plans) {
+    const report = await importPlan(store, plan, {
+      dryRun: context.options.flag("dry-run"),
+      signal: context.signal,
+      onProgress: (done, total) => context.progress(`${plan.fileName}: ${done} of ${total}`),
+    });
+    reports.push(report);
+  }
+  return reports;
+}

@@ -1,0 +1,124 @@
+/** Commands about the store as a whole. */
+import type { Finding, FlowStore } from "../../index.ts";
+import type { Command, CommandContext } from "../command.ts";
+import { FINDINGS, listOf, objectOf } from "../data-shapes.ts";
+import { EXIT_DONE, EXIT_FOUND_ERRORS } from "../exit-codes.ts";
+
+const NOTHING = { min: 0, max: 0 };
+const TEXT = { type: "string" };
+const FINDING_LIST = listOf({ $ref: "#/$defs/finding" });
+
+export const init: Command = {
+  usage: "[--dir FOLDER]",
+  details: "Makes .flow in the folder. Safe to repeat: a store that is there stays as it is.",
+  options: {},
+  positionals: NOTHING,
+  examples: ["flowstore init", "flowstore init --dir ../project --json"],
+  data: {
+    text: "{ root, format }: where the store lies, and the format number of its files",
+    schema: objectOf({ root: TEXT, format: { type: "integer" } }),
+  },
+  async run(context) {
+    const store = await context.initStore();
+    const { FlowStore: Store } = await import("../../index.ts");
+    const data = { root: store.root, format: Store.format };
+    return { data, isConfirmation: true, text: () => shown(`Ready: ${store.root}`) };
+  },
+};
+
+export const status: Command = {
+  usage: "",
+  options: {},
+  positionals: NOTHING,
+  examples: ["flowstore status", "flowstore status --json"],
+  data: {
+    text: "counts of everything, format, durability, sizes, and problems: a list of findings",
+    schema: { type: "object" },
+  },
+  async run(context) {
+    // Reads alone, but a store opened for reading would call itself read-only.
+    const store = await context.openStore("write");
+    const data = await store.status();
+    for (const problem of data.problems) context.warn(problem);
+    return {
+      data,
+      text: async () => {
+        const { renderFacts } = await import("../render/facts.ts");
+        // The problems are shown as warnings already.
+        return renderFacts({ ...data, problems: data.problems.length });
+      },
+    };
+  },
+};
+
+export const check: Command = {
+  usage: "",
+  details: "Reads every file and writes nothing. Exit code 4 when there are errors.",
+  options: {},
+  positionals: NOTHING,
+  examples: ["flowstore check", "flowstore check --json"],
+  data: FINDINGS,
+  async run(context) {
+    const store = await context.openStore("read");
+    const findings = await store.check();
+    const errors = findings.filter(({ severity }) => severity === "error").length;
+    const warnings = findings.length - errors;
+    return {
+      data: findings,
+      meta: { count: findings.length, errors, warnings },
+      exitCode: errors > 0 ? EXIT_FOUND_ERRORS : EXIT_DONE,
+      text: async () => {
+        if (findings.length === 0) return "No damage found";
+        const summary = `${errors} errors, ${warnings} warnings`;
+        return [...(await lines(findings, context)), summary].join("\n");
+      },
+    };
+  },
+};
+
+export const repair: Command = {
+  usage: "[--dry-run]",
+  details:
+    "Copies what it changes first, may be repeated, and deletes no byte that it could not read.",
+  options: { "dry-run": { type: "boolean", help: "Only tell what would be done" } },
+  positionals: NOTHING,
+  examples: ["flowstore repair --dry-run", "flowstore repair"],
+  data: {
+    text: "{ done, left, backup }: the findings that were mended, those that were not, and the folder of the copies",
+    schema: objectOf({
+      done: FINDING_LIST,
+      left: FINDING_LIST,
+      backup: { type: ["string", "null"] },
+    }),
+  },
+  async run(context) {
+    const dryRun = context.options.flag("dry-run");
+    const store = await context.openStore("write");
+    const data = await store.repair({ dryRun });
+    const { done, left, backup }: Awaited<ReturnType<FlowStore["repair"]>> = data;
+    return {
+      data,
+      meta: { dryRun },
+      text: async () => {
+        const { visible } = await import("../render/safe-text.ts");
+        return [
+          `${dryRun ? "Would mend" : "Mended"}: ${done.length}`,
+          ...(await lines(done, context)),
+          `Left: ${left.length}`,
+          ...(await lines(left, context)),
+          ...(backup === null ? [] : [`Copies: ${visible(backup)}`]),
+        ].join("\n");
+      },
+    };
+  },
+};
+
+async function lines(findings: readonly Finding[], context: CommandContext): Promise<string[]> {
+  const { renderFinding } = await import("../render/findings.ts");
+  return findings.map((finding) => renderFinding(finding, context.terminal));
+}
+
+async function shown(text: string): Promise<string> {
+  const { visible } = await import("../render/safe-text.ts");
+  return visible(text);
+}

@@ -1,0 +1,43 @@
+/** The store that a command works on. */
+import type { Finding, FlowStore } from "../index.ts";
+import type { Answer } from "./answer.ts";
+import type { OptionValues } from "./parse.ts";
+
+/** Opens the one store of a command, and closes it. */
+export class Session {
+  readonly #options: OptionValues;
+  readonly #answer: Answer;
+  #store: FlowStore | null = null;
+
+  constructor(options: OptionValues, answer: Answer) {
+    this.#options = options;
+    this.#answer = answer;
+  }
+
+  async open(access: "read" | "write"): Promise<FlowStore> {
+    const { FlowStore: Store } = await import("../index.ts");
+    const readOnly = access === "read" ? { readOnly: true } : {};
+    const dir = this.#options.text("dir");
+    this.#store = await Store.open(dir, { ...this.#storeOptions(), ...readOnly });
+    return this.#store;
+  }
+
+  async init(): Promise<FlowStore> {
+    const { FlowStore: Store } = await import("../index.ts");
+    this.#store = await Store.init(this.#options.text("dir"), this.#storeOptions());
+    return this.#store;
+  }
+
+  #storeOptions(): { source: string; actor?: string; onWarning: (finding: Finding) => void } {
+    // The store itself looks at FLOW_ACTOR when nobody is named.
+    const actor = this.#options.text("actor");
+    const onWarning = (finding: Finding): void => this.#answer.warn(finding);
+    return { source: "cli", ...(actor === undefined ? {} : { actor }), onWarning };
+  }
+
+  async close(): Promise<void> {
+    const store = this.#store;
+    this.#store = null;
+    await store?.close();
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * What tells one process, one boot and one machine from another. Only ever written below
+ * `local/`, which git ignores.
+ */
+
+import { randomBytes } from "node:crypto";
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname, uptime } from "node:os";
+
+/** Who a process is, so that another can tell whether it still lives. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Start time in clock ticks since boot, so that a pid used again is told apart; else null. */
+  readonly pidStart: string | null;
+  /** The pid namespace: pids of two containers must not be compared. */
+  readonly pidNamespace: string | null;
+  readonly host: string;
+  readonly bootId: string;
+}
+
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch (error) {
+    // Expected where there is no procfs, and for a process that has ended.
+    if (isAbsence(error)) return null;
+    throw error;
+  }
+}
+
+function isAbsence(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === "ENOENT" || code === "ESRCH" || code === "ENOTDIR" || code === "EACCES";
+}
+
+function namespaceOf(pid: number | "self"): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch (error) {
+    // Expected where there is no procfs.
+    if (isAbsence(error) || (error as NodeJS.ErrnoException).code === "EINVAL") return null;
+    throw error;
+  }
+}
+
+/** Field 22 of /proc/PID/stat; the name in field 2 may hold blanks and brackets. */
+function startOf(pid: number | "self"): string | null {
+  const text = textOf(`/proc/${pid}/stat`);
+  if (text === null) return null;
+  return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+}
+
+/** Without procfs the boot is known by its minute, as far as the clock was not set since. */
+function approximateBoot(): string {
+  const bootMinute = Math.round((Date.now() / 1000 - uptime()) / 60);
+  return `minute-${bootMinute}`;
+}
+
+let own: ProcessIdentity | undefined;
+
+/** This process. */
+export function thisProcess(): ProcessIdentity {
+  own ??= {
+    pid: process.pid,
+    pidStart: startOf("self"),
+    pidNamespace: namespaceOf("self"),
+    host: hostname(),
+    bootId: textOf("/proc/sys/kernel/random/boot_id") ?? approximateBoot(),
+  };
+  return own;
+}
+
+/** Whether that process still lives; `null` when it cannot be told from here. */
+export function isAlive(other: ProcessIdentity): boolean | null {
+  const self = thisProcess();
+  if (other.host === self.host && other.bootId !== self.bootId) return false;
+  if (other.host !== self.host || other.bootId !== self.bootId) return null;
+  if (other.pidNamespace !== self.pidNamespace) return null;
+  try {
+    process.kill(other.pid, 0);
+  } catch (error) {
+    // ESRCH: no such process. EPERM: it lives and is somebody else's.
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ESRCH") return false;
+    if (code !== "EPERM") throw error;
+  }
+  const start = startOf(other.pid);
+  if (start !== null && other.pidStart !== null && start !== other.pidStart) return false;
+  return true;
+}
+
+/** A text that nobody else makes: 12 letters and digits (62 bits). */
+export function randomName(): string {
+  return BigInt(`0x${randomBytes(8).toString("hex")}`)
+    .toString(36)
+    .padStart(13, "0")
+    .slice(1);
+}

@@ -1,0 +1,72 @@
+/** Finding a store's root from a folder of the user's, and making temporary ones. */
+
+import { lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+
+import { errnoOf, ioError } from "./io-error.ts";
+
+/** Absolute, links resolved as far as the folder exists. */
+export function absolute(dir: string): string {
+  const full = resolve(dir);
+  try {
+    return realpathSync(full);
+  } catch (error) {
+    // It does not exist yet, or may not be looked at: then it is what it is called.
+    if (errnoOf(error) !== null) return full;
+    throw error;
+  }
+}
+
+/** Whether `path` is a regular file. */
+export function isFile(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** Whether `path` is a folder, or a link to one. */
+export function isFolder(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOTDIR" || errno === "ELOOP") return false;
+    throw errno === null ? error : ioError("stat", path, errno, error);
+  }
+}
+
+/** `dir` and the folders above it, up to the home folder or the file system's root. */
+export function* upwards(dir: string): Iterable<string> {
+  const home = absolute(homedir());
+  const device = statSync(dir, { throwIfNoEntry: false })?.dev;
+  for (let at = dir; ; at = dirname(at)) {
+    const stat = statSync(at, { throwIfNoEntry: false });
+    if (stat !== undefined && device !== undefined && stat.dev !== device) return;
+    yield at;
+    if (at === home || dirname(at) === at) return;
+  }
+}
+
+/** Makes a folder and those above it; `false` when it was there. */
+export function makeFolder(path: string): boolean {
+  try {
+    return mkdirSync(path, { recursive: true }) !== undefined;
+  } catch (error) {
+    const errno = errnoOf(error);
+    throw errno === null ? error : ioError("makeFolder", path, errno, error);
+  }
+}
+
+/** A fresh folder that nobody else has. */
+export function makeTemporaryFolder(): string {
+  try {
+    return absolute(mkdtempSync(join(tmpdir(), "flowstore-")));
+  } catch (error) {
+    const errno = errnoOf(error);
+    throw errno === null ? error : ioError("makeFolder", tmpdir(), errno, error);
+  }
+}
+
+/** Removes a temporary folder with all that is in it. */
+export function removeTemporaryFolder(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+}

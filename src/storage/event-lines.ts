@@ -1,0 +1,141 @@
+/**
+ * The lines of an event segment: one JSON object each, keys in a fixed order, the last one a
+ * checksum over all that stands before it. The first line of a segment is its header.
+ */
+
+import { checksum } from "./hash.ts";
+import { splitLines } from "./journal-lines.ts";
+import type { NumberedEvent } from "./view.ts";
+
+/** Version of the lines written here. */
+export const EVENT_SCHEMA_VERSION = 1;
+
+/** An event as its line holds it; neither sequence nor version is in the line. */
+export interface EventLine {
+  readonly id: string;
+  readonly stream: string;
+  readonly type: string;
+  readonly schemaVersion: number;
+  readonly createdAt: string;
+  /** The batch: id of its first event. A batch counts only when all its lines are there. */
+  readonly txId: string;
+  readonly n: number;
+  readonly of: number;
+  readonly agent?: string;
+  readonly source?: string;
+  readonly causedBy?: string;
+  readonly correlationId?: string;
+  readonly commandId?: string;
+  readonly metadata?: unknown;
+  readonly payload: unknown;
+}
+
+/** What a segment says of itself. */
+export interface SegmentHeader {
+  readonly segment: number;
+  readonly clone: string;
+  readonly createdAt: string;
+  /** The highest integer ids in use when it was begun, by kind. */
+  readonly ids: Readonly<Record<string, number>>;
+}
+
+/** `,"crc":"01234567"}` */
+const SEAL_BYTES = 18;
+const SEAL_START = ',"crc":"';
+const EMPTY_OBJECT_BYTES = 2;
+
+/** A line of JSON with its checksum as the last key. */
+export function sealLine(value: object): string {
+  const body = JSON.stringify(value).slice(0, -1);
+  return `${body}${SEAL_START}${checksum(body)}"}\n`;
+}
+
+/** The lines of one batch. */
+export function encodeBatch(events: readonly NumberedEvent[]): string {
+  const txId = events[0]?.id;
+  return events
+    .map(({ id, createdAt, draft }, index) =>
+      sealLine({
+        id,
+        stream: draft.stream,
+        type: draft.type,
+        schemaVersion: EVENT_SCHEMA_VERSION,
+        createdAt,
+        txId,
+        n: index + 1,
+        of: events.length,
+        agent: draft.agent ?? undefined,
+        source: draft.source ?? undefined,
+        causedBy: draft.causedBy ?? undefined,
+        correlationId: draft.correlationId ?? undefined,
+        commandId: draft.commandId ?? undefined,
+        metadata: draft.metadata ?? undefined,
+        payload: draft.payload ?? null,
+      }),
+    )
+    .join("");
+}
+
+/** The first line of a segment. */
+export function encodeSegmentHeader(header: SegmentHeader): string {
+  return sealLine(header);
+}
+
+/** The body of a line whose checksum is right, without its seal; `null` for a damaged one. */
+function bodyOf(line: Buffer): string | null {
+  if (line.length < SEAL_BYTES + EMPTY_OBJECT_BYTES) return null;
+  const at = line.length - SEAL_BYTES;
+  const seal = line.toString("latin1", at);
+  const body = line.subarray(0, at);
+  if (seal !== `${SEAL_START}${checksum(body)}"}`) return null;
+  return body.toString("utf8");
+}
+
+/** What a line is: an event, a header, or damaged in a way that can be told. */
+export type ReadLine =
+  | { readonly kind: "event"; readonly event: EventLine }
+  | { readonly kind: "header"; readonly header: SegmentHeader }
+  | { readonly kind: "damaged"; readonly why: string };
+
+/** Reads one line without its LF. */
+export function decodeEventLine(line: Buffer): ReadLine {
+  const body = bodyOf(line);
+  if (body === null) return { kind: "damaged", why: whyDamaged(line) };
+  const value = JSON.parse(`${body}}`) as Partial<EventLine & SegmentHeader>;
+  if (typeof value.segment === "number") return { kind: "header", header: value as SegmentHeader };
+  if (typeof value.id !== "string" || typeof value.stream !== "string") {
+    return { kind: "damaged", why: "it is no event: id or stream is missing" };
+  }
+  return { kind: "event", event: value as EventLine };
+}
+
+function whyDamaged(line: Buffer): string {
+  const start = line.toString("latin1", 0, 7);
+  if (start === "<<<<<<<" || start === "=======" || start === ">>>>>>>") {
+    return "it is a conflict marker of a merge";
+  }
+  if (line.includes(0)) return "it holds zero bytes";
+  try {
+    JSON.parse(line.toString("utf8"));
+    return "its checksum does not fit: it was changed after it was written";
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return "it is not JSON: it was cut or overwritten";
+  }
+}
+
+/** Calls `each` for every ended line, with its number from 1; returns the bytes used up. */
+export function eachLine(
+  bytes: Buffer,
+  firstNumber: number,
+  each: (line: Buffer, number: number) => void,
+): { used: number; lines: number } {
+  let lines = 0;
+  // Empty lines hold nothing and bear no number of their own in `splitLines`; a segment never
+  // has one unless somebody edited it, so numbers count lines with content.
+  const used = splitLines(bytes, (line) => {
+    each(line, firstNumber + lines);
+    lines += 1;
+  });
+  return { used, lines };
+}

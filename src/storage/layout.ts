@@ -1,0 +1,54 @@
+/**
+ * Every path under `.flow/`: the only place that joins them. Paths are relative to the root and
+ * written with `/`, as `Disk` takes them.
+ */
+
+export const FORMAT = 1;
+
+/** What the folder that holds a project's state is called. */
+export const ROOT_NAME = ".flow";
+
+export const MANIFEST = "flow.json";
+export const GIT_IGNORE = ".gitignore";
+export const GIT_ATTRIBUTES = ".gitattributes";
+
+export const SCHEMA = "schema";
+export const FEATURES = "features";
+export const EVENTS = "events";
+
+export const LOCAL = "local";
+export const LOCAL_IGNORE = "local/.gitignore";
+export const JOURNAL = "local/journal";
+export const GUARD = "local/guard";
+export const GUARD_QUEUE = "local/guard/queue";
+export const FENCE = "local/fence";
+export const CLAIMS = "local/claims";
+export const QUARANTINE = "local/quarantine";
+export const BACKUP = "local/backup";
+
+/** Folders that `init` makes, parents first. */
+export const TRACKED_FOLDERS = [SCHEMA, FEATURES, EVENTS] as const;
+
+/** Folders that a writer makes when they are missing, parents first. */
+export const LOCAL_FOLDERS = [LOCAL, JOURNAL, GUARD, GUARD_QUEUE, FENCE, CLAIMS] as const;
+
+/** The path of `name` in `folder`. */
+export function inFolder(folder: string, name: string): string {
+  return folder === "" ? name : `${folder}/${name}`;
+}
+
+/** The folder of a path; `""` for a name in the root. */
+export function folderOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "" : path.slice(0, slash);
+}
+
+/** The last part of a path. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** Whether a path is this clone's own, ignored by git. */
+export function isLocal(path: string): boolean {
+  return path.startsWith("local/");
+}

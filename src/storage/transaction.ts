@@ -1,0 +1,191 @@
+/**
+ * A transaction over awaits: the guard is held while the caller's function runs; everything it
+ * does lies in one write, and savepoints are writes inside it.
+ *
+ * Calls of one level run one after another, and wait while a savepoint of that level is open: a
+ * savepoint that is undone must not take along what others wrote meanwhile.
+ */
+
+import { FlowError } from "../errors.ts";
+import type { Committer } from "./committer.ts";
+import { StaleLook } from "./committer.ts";
+import type { Storage } from "./storage.ts";
+import { Writing, type Document, type IdSource, type WriteBase } from "./view.ts";
+
+export class Transaction {
+  readonly #write: Writing;
+  readonly #timeoutMs: number;
+  readonly #outer: Transaction | null;
+  #turn: Promise<unknown> = Promise.resolve();
+  #end: "finished" | "timed out" | null = null;
+
+  constructor(write: Writing, timeoutMs: number, outer: Transaction | null = null) {
+    this.#write = write;
+    this.#timeoutMs = timeoutMs;
+    this.#outer = outer;
+  }
+
+  /** Runs the caller's function within its time. */
+  async runAll<T>(act: () => Promise<T> | T): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const timedOut = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.#end = "timed out";
+        reject(this.#timeout());
+      }, this.#timeoutMs);
+    });
+    try {
+      return await Promise.race([Promise.resolve().then(act), timedOut]);
+    } catch (error) {
+      this.#end ??= "finished";
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** One call of a store: its changes count wholly or, when it throws, not at all. */
+  async run<T>(decide: (write: Writing) => T): Promise<T> {
+    return this.#inTurn(async () => {
+      const own = this.#write.nested();
+      const value = decide(own);
+      this.#write.merge(own);
+      return value;
+    });
+  }
+
+  /** A savepoint. */
+  async nest<T>(act: (inner: Transaction) => Promise<T> | T): Promise<T> {
+    return this.#inTurn(async () => {
+      const inner = new Transaction(this.#write.nested(), this.#timeoutMs, this);
+      try {
+        const value = await act(inner);
+        this.#refuseEnded();
+        this.#write.merge(inner.#write);
+        return value;
+      } finally {
+        inner.#end ??= "finished";
+      }
+    });
+  }
+
+  /** The write, after which no call is taken any more. */
+  finish(): Writing {
+    this.#refuseEnded();
+    this.#end = "finished";
+    return this.#write;
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    this.#refuseEnded();
+    const turn = this.#turn.then(() => {
+      this.#refuseEnded();
+      return act();
+    });
+    // A call that failed tells its caller; the next one's turn comes all the same.
+    this.#turn = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    return turn;
+  }
+
+  #refuseEnded(): void {
+    if (this.#end === "timed out") throw this.#timeout();
+    if (this.#end === "finished") {
+      throw new FlowError("BAD_REQUEST", "Cannot go on in a transaction that has ended", {
+        hint: "Await every call inside the transaction's function.",
+      });
+    }
+    if (this.#outer !== null) this.#outer.#refuseEnded();
+  }
+
+  #timeout(): FlowError {
+    return new FlowError(
+      "TIMEOUT",
+      `Cannot finish the transaction: it ran longer than ${this.#timeoutMs} ms`,
+      {
+        context: { timeoutMs: this.#timeoutMs },
+        hint: "Nothing of it was kept. Do the slow work first, or give timeoutMs.",
+      },
+    );
+  }
+}
+
+/** What a transaction reads from: the same answer every time, checked again at its end. */
+export class TransactionBase implements WriteBase {
+  readonly #storage: Storage;
+  readonly #committer: Committer;
+  readonly #given = new Map<string, Document | null>();
+  readonly #names = new Map<string, readonly string[]>();
+  #lastEventId: string | null = null;
+
+  constructor(storage: Storage, committer: Committer) {
+    this.#storage = storage;
+    this.#committer = committer;
+  }
+
+  newWriting(): Writing {
+    this.#committer.newAttempt();
+    this.#lastEventId = this.#storage.journal.ledger.lastEventId;
+    return new Writing(this);
+  }
+
+  get ids(): IdSource {
+    return this.#committer.ids;
+  }
+
+  get(path: string, exact: boolean): Document | null {
+    const given = this.#given.get(path);
+    if (given !== undefined) return given;
+    const document = this.#look(path, exact);
+    this.#given.set(path, document);
+    return document;
+  }
+
+  #look(path: string, exact: boolean): Document | null {
+    try {
+      return this.#committer.get(path, exact);
+    } catch (error) {
+      // A first look of this transaction is as new as any: nothing was decided on the older one.
+      if (!(error instanceof StaleLook)) throw error;
+      return this.#committer.get(path, false);
+    }
+  }
+
+  names(folder: string): readonly string[] {
+    let names = this.#names.get(folder);
+    if (names === undefined) this.#names.set(folder, (names = this.#committer.names(folder)));
+    return names;
+  }
+
+  /**
+   * Looks again at everything that was read.
+   *
+   * @throws FlowError `CONFLICT`, retryable, when any of it changed: this process was stopped and
+   * another went on, or a person edited a file meanwhile.
+   */
+  verify(write: Writing): void {
+    this.#committer.newAttempt();
+    const { ledger } = this.#storage.journal;
+    if (write.events.length > 0 && ledger.lastEventId !== this.#lastEventId) {
+      throw this.#changed("the event log went on");
+    }
+    for (const [folder, names] of this.#names) {
+      const now = this.#committer.names(folder);
+      if (now.length !== names.length || now.some((name, index) => name !== names[index])) {
+        throw this.#changed(`${folder}/ has other files`);
+      }
+    }
+    for (const [path, document] of this.#given) {
+      if (this.#look(path, true) !== document) throw this.#changed(`${path} changed`);
+    }
+  }
+
+  #changed(what: string): FlowError {
+    return new FlowError("CONFLICT", `Cannot commit the transaction: ${what} while it ran`, {
+      context: { retryable: true },
+      hint: "Run the transaction again.",
+    });
+  }
+}

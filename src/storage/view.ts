@@ -1,0 +1,353 @@
+/**
+ * A consistent look at documents: the files, overlaid by what is committed and not yet in them,
+ * overlaid by what this write has changed so far.
+ */
+
+import type { Stat } from "../disk/disk.ts";
+import { FlowError } from "../errors.ts";
+import { entryOf, type FileEntry, type FileFault, type Files } from "./files.ts";
+import { imageCounts, imageOf } from "./judge.ts";
+import { pathOf, type FileChange } from "./journal-lines.ts";
+import type { Journal, WindowEntry } from "./journal.ts";
+import { folderOf, inFolder, nameOf } from "./layout.ts";
+
+/** A document's file, or why it cannot be read. */
+export type Document = FileEntry | FileFault;
+
+/** Whether a document could not be read as text. */
+export function isFault(document: Document): document is FileFault {
+  return "fault" in document;
+}
+
+const NO_STAT: Stat = {
+  dev: 0,
+  ino: 0,
+  size: 0,
+  nlink: 0,
+  mtimeMs: 0,
+  ctimeMs: 0,
+  isFile: () => true,
+  isDirectory: () => false,
+  isSymbolicLink: () => false,
+};
+
+/** Committed images that are not in the files yet, by path; rebuilt when the journal moved. */
+export class Overlay {
+  readonly #journal: Journal;
+  #version = -1;
+  #byPath = new Map<string, { entry: WindowEntry; change: FileChange }>();
+  #appends = new Map<string, Extract<FileChange, { append: string }>[]>();
+  #entries = new WeakMap<FileChange, FileEntry>();
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  #refresh(): void {
+    if (this.#version === this.#journal.version) return;
+    this.#version = this.#journal.version;
+    if (this.#byPath.size > 0) this.#byPath = new Map();
+    if (this.#appends.size > 0) this.#appends = new Map();
+    for (const entry of this.#journal.unapplied()) {
+      for (const change of entry.record.changes) {
+        if ("append" in change) {
+          if (entry.appliedIn !== null && !entry.stuck.has(change.append)) continue;
+          const appends = this.#appends.get(change.append) ?? [];
+          appends.push(change);
+          this.#appends.set(change.append, appends);
+        } else if (entry.appliedIn === null || this.#counts(entry, pathOf(change))) {
+          this.#byPath.set(pathOf(change), { entry, change });
+        }
+      }
+    }
+  }
+
+  /** A stuck path is pending; one applied in another boot is to be judged at each look. */
+  #counts(entry: WindowEntry, path: string): boolean {
+    return entry.stuck.has(path) || entry.stuck.size === 0;
+  }
+
+  get isEmpty(): boolean {
+    this.#refresh();
+    return this.#byPath.size === 0 && this.#appends.size === 0;
+  }
+
+  /** What counts at a path instead of the file; `undefined` when the file does. */
+  at(path: string, file: Document | null): FileEntry | null | undefined {
+    this.#refresh();
+    const pending = this.#byPath.get(path);
+    if (pending === undefined) return undefined;
+    const { entry, change } = pending;
+    const found =
+      file === null
+        ? null
+        : isFault(file)
+          ? { text: null, changedMs: 0 }
+          : { text: file.text, changedMs: file.stat.ctimeMs };
+    if (!imageCounts(entry, change, found, this.#journal.window.values())) return undefined;
+    const image = imageOf(change);
+    if (image === null) return null;
+    let made = this.#entries.get(change);
+    if (made === undefined) this.#entries.set(change, (made = entryOf(path, image, NO_STAT)));
+    return made;
+  }
+
+  /** Names that pending commits add to a folder. */
+  names(folder: string): string[] {
+    this.#refresh();
+    return [...this.#byPath.keys()].filter((path) => folderOf(path) === folder).map(nameOf);
+  }
+
+  /** Log lines that are committed and not yet in their segment. */
+  appendsTo(segment: string): readonly Extract<FileChange, { append: string }>[] {
+    this.#refresh();
+    return this.#appends.get(segment) ?? [];
+  }
+}
+
+/** A look at the documents as of one commit. */
+export class Reading {
+  readonly #files: Files;
+  readonly #overlay: Overlay;
+  readonly #since: number;
+  readonly #looked = new Set<string>();
+  readonly #listed = new Set<string>();
+
+  constructor(files: Files, overlay: Overlay, since: number) {
+    this.#files = files;
+    this.#overlay = overlay;
+    this.#since = since;
+  }
+
+  /** Whether this look depends on a path. */
+  saw(path: string): boolean {
+    return this.#looked.has(path) || this.#listed.has(folderOf(path));
+  }
+
+  /** The document of that name in a folder; `null` when there is none. */
+  get(folder: string, name: string): Document | null {
+    const path = inFolder(folder, name);
+    this.#looked.add(path);
+    return this.look(path);
+  }
+
+  /** Every file of a folder whose name ends in `suffix`, by name; faults among them. */
+  list(folder: string, suffix = ".json"): Document[] {
+    const documents: Document[] = [];
+    for (const name of this.names(folder)) {
+      if (!name.endsWith(suffix)) continue;
+      const document = this.look(inFolder(folder, name));
+      if (document !== null) documents.push(document);
+    }
+    return documents;
+  }
+
+  /** The names in a folder. */
+  names(folder: string): readonly string[] {
+    this.#listed.add(folder);
+    const names = this.#files.names(folder, this.#since);
+    if (this.#overlay.isEmpty) return names;
+    const added = this.#overlay.names(folder);
+    return added.length === 0 ? names : [...new Set([...names, ...added])].sort();
+  }
+
+  protected look(path: string): Document | null {
+    const file = this.#files.look(path, this.#since);
+    if (this.#overlay.isEmpty) return file;
+    const instead = this.#overlay.at(path, file);
+    return instead === undefined ? file : instead;
+  }
+}
+
+/** An event that a write adds; its id and time are given by the commit. */
+export interface EventDraft {
+  readonly stream: string;
+  readonly type: string;
+  readonly agent?: string | null;
+  readonly source?: string | null;
+  readonly causedBy?: string | null;
+  readonly correlationId?: string | null;
+  readonly commandId?: string | null;
+  readonly metadata?: unknown;
+  readonly payload: unknown;
+}
+
+/** A draft with what the commit gave it. */
+export interface NumberedEvent {
+  readonly id: string;
+  readonly createdAt: string;
+  readonly draft: EventDraft;
+}
+
+/** What gives out ids; implemented by the commit. */
+export interface IdSource {
+  /** A ULID greater than `after` and than every id in the log. */
+  eventId(after: string | null): { id: string; createdAt: string };
+  /** The highest integer id of a kind known to the journal and the log. */
+  highestId(kind: string): number;
+}
+
+/** Where a write's reads come from below its own changes. */
+export interface WriteBase {
+  /** `exact`: by a look at the real file now, not by one within the last 20 ms. */
+  get(path: string, exact: boolean): Document | null;
+  names(folder: string): readonly string[];
+  readonly ids: IdSource;
+}
+
+/**
+ * One write's changes, over those of the write around it. Nothing leaves it until it is merged;
+ * dropping it undoes them.
+ */
+export class Writing {
+  readonly #base: WriteBase;
+  readonly #parent: Writing | null;
+  readonly #changes = new Map<string, FileEntry | null>();
+  readonly #ids = new Map<string, number>();
+  /** Names of files that this write makes, by folder. */
+  readonly #added = new Map<string, Set<string>>();
+  readonly #names = new Map<
+    string,
+    { below: readonly string[]; added: number; names: readonly string[] }
+  >();
+  /** The events of this call, and those of the calls it took over, each a batch of its own. */
+  #events: NumberedEvent[] = [];
+  readonly #batches: NumberedEvent[][] = [];
+  #lastEventId: string | null;
+
+  constructor(base: WriteBase, parent: Writing | null = null) {
+    this.#base = base;
+    this.#parent = parent;
+    this.#lastEventId = parent?.lastEventId ?? null;
+  }
+
+  get lastEventId(): string | null {
+    return this.#lastEventId;
+  }
+
+  get changes(): ReadonlyMap<string, FileEntry | null> {
+    return this.#changes;
+  }
+
+  /** Every event, in the order of ids. */
+  get events(): readonly NumberedEvent[] {
+    return this.#batches.length === 0 ? this.#events : [...this.#batches.flat(), ...this.#events];
+  }
+
+  /** The events by batch: those of one call or one transaction stand and fall together. */
+  get batches(): readonly (readonly NumberedEvent[])[] {
+    return this.#events.length === 0 ? this.#batches : [...this.#batches, this.#events];
+  }
+
+  get ids(): ReadonlyMap<string, number> {
+    return this.#ids;
+  }
+
+  get isEmpty(): boolean {
+    return this.#changes.size === 0 && this.batches.length === 0;
+  }
+
+  /** A write inside this one, that can be undone by itself. */
+  nested(): Writing {
+    return new Writing(this.#base, this);
+  }
+
+  /** Takes over what a call inside this transaction did, as part of one batch. */
+  merge(inner: Writing): void {
+    this.#takeOver(inner);
+    this.#events.push(...inner.events);
+  }
+
+  /** Takes over what a call did that only shares its record with others: a batch of its own. */
+  join(inner: Writing): void {
+    this.#takeOver(inner);
+    if (inner.events.length > 0) this.#batches.push([...inner.events]);
+  }
+
+  #takeOver(inner: Writing): void {
+    for (const [path, entry] of inner.#changes) this.#changes.set(path, entry);
+    for (const [folder, names] of inner.#added) for (const name of names) this.#add(folder, name);
+    for (const [kind, id] of inner.#ids) this.#ids.set(kind, id);
+    this.#lastEventId = inner.#lastEventId;
+  }
+
+  get(folder: string, name: string): Document | null {
+    return this.#look(inFolder(folder, name), true);
+  }
+
+  #look(path: string, exact: boolean): Document | null {
+    const own = this.#changes.get(path);
+    if (own !== undefined) return own;
+    if (this.#parent !== null) return this.#parent.#look(path, exact);
+    return this.#base.get(path, exact);
+  }
+
+  list(folder: string, suffix = ".json"): Document[] {
+    const documents: Document[] = [];
+    for (const name of this.names(folder)) {
+      if (!name.endsWith(suffix)) continue;
+      const document = this.#look(inFolder(folder, name), false);
+      if (document !== null) documents.push(document);
+    }
+    return documents;
+  }
+
+  names(folder: string): readonly string[] {
+    const below = this.#parent === null ? this.#base.names(folder) : this.#parent.names(folder);
+    const added = this.#added.get(folder);
+    if (added === undefined) return below;
+    // The same list while nothing is added: readers keep an index of it.
+    const known = this.#names.get(folder);
+    if (known?.below === below && known.added === added.size) return known.names;
+    const names = [...new Set([...below, ...added])].sort();
+    this.#names.set(folder, { below, added: added.size, names });
+    return names;
+  }
+
+  /** Replaces or makes a document. */
+  put(folder: string, name: string, text: string): void {
+    if (!text.isWellFormed()) {
+      throw new FlowError(
+        "BAD_REQUEST",
+        `Cannot write ${inFolder(folder, name)}: a half of a surrogate pair is no text`,
+      );
+    }
+    const path = inFolder(folder, name);
+    if (this.#look(path, true) === null) this.#add(folder, name);
+    this.#changes.set(path, entryOf(path, text, NO_STAT));
+  }
+
+  #add(folder: string, name: string): void {
+    const names = this.#added.get(folder);
+    if (names === undefined) this.#added.set(folder, new Set([name]));
+    else names.add(name);
+  }
+
+  /** Removes a file; only for what git does not track, and for `gc`. */
+  drop(folder: string, name: string): void {
+    const path = inFolder(folder, name);
+    if (this.#look(path, true) !== null) this.#changes.set(path, null);
+  }
+
+  /** Adds an event to the log. */
+  append(draft: EventDraft): NumberedEvent {
+    const { id, createdAt } = this.#base.ids.eventId(this.#lastEventId);
+    const event = { id, createdAt, draft };
+    this.#events.push(event);
+    this.#lastEventId = id;
+    return event;
+  }
+
+  /** The next integer id of a kind: above those in files, in the log, in the journal, and here. */
+  nextId(kind: string, highestInFiles: number): number {
+    const next = Math.max(highestInFiles, this.#highestId(kind)) + 1;
+    this.#ids.set(kind, next);
+    return next;
+  }
+
+  #highestId(kind: string): number {
+    const own = this.#ids.get(kind);
+    if (own !== undefined) return own;
+    return this.#parent === null ? this.#base.ids.highestId(kind) : this.#parent.#highestId(kind);
+  }
+}

@@ -1,0 +1,165 @@
+/** The history of features: what was logged with each change, and what callers log themselves. */
+
+import { FlowError } from "../errors.ts";
+import type { ChangeEvent } from "../model/feature.ts";
+import { uidOf } from "../model/feature.ts";
+import type { FeatureRef } from "../model/feature-inputs.ts";
+import { findOne, requireRef, type FeatureEventDraft } from "../model/feature-world.ts";
+import type { EventLine } from "../storage/event-lines.ts";
+import type { EventDraft, Writing } from "../storage/view.ts";
+import { attribution, type ChangeNote, type StoreContext } from "./context.ts";
+import { worldOf } from "./feature-world.ts";
+
+/** What a caller may say of a change that it logs itself. */
+export interface LogEventInput extends ChangeNote {
+  readonly field?: string | null | undefined;
+  readonly oldValue?: string | null | undefined;
+  readonly newValue?: string | null | undefined;
+}
+
+const STREAM_TYPE = "feature";
+
+/** The stream that holds a feature's events. */
+export function featureStream(uid: string): string {
+  return `${STREAM_TYPE}:${uid}`;
+}
+
+/** What is in the line of a feature's event. */
+interface ChangePayload {
+  readonly featureId: number;
+  readonly featureUid: string;
+  readonly field?: string;
+  readonly oldValue?: string;
+  readonly newValue?: string;
+}
+
+/** The event of one change, as it goes into the log. */
+export function changeDraft(
+  context: StoreContext,
+  event: FeatureEventDraft,
+  note: ChangeNote,
+): EventDraft {
+  const { featureId, featureUid, field, oldValue, newValue } = event;
+  return {
+    stream: featureStream(featureUid),
+    type: event.eventType,
+    ...attribution(context, note, event.agent),
+    payload: {
+      featureId,
+      featureUid,
+      ...(field === null ? {} : { field }),
+      ...(oldValue === null ? {} : { oldValue }),
+      ...(newValue === null ? {} : { newValue }),
+    },
+  };
+}
+
+/** A line of the log as a change; `null` when it is none. */
+export function changeOf(line: EventLine): ChangeEvent | null {
+  if (!line.stream.startsWith(`${STREAM_TYPE}:`)) return null;
+  const payload = line.payload as Partial<ChangePayload> | null;
+  if (typeof payload?.featureId !== "number") return null;
+  return {
+    id: line.id,
+    featureId: payload.featureId,
+    featureUid: payload.featureUid ?? line.stream.slice(STREAM_TYPE.length + 1),
+    eventType: line.type,
+    field: payload.field ?? null,
+    oldValue: payload.oldValue ?? null,
+    newValue: payload.newValue ?? null,
+    agent: line.agent ?? null,
+    source: line.source ?? "",
+    createdAt: line.createdAt,
+  };
+}
+
+export class Changes {
+  readonly #context: StoreContext;
+
+  constructor(context: StoreContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Logs an event of the caller's own for a feature. Durable when it returns.
+   *
+   * @param eventType any text that is not empty, such as `comment`.
+   * @returns the event; its `id` is the event's ULID.
+   * @throws FlowError `NOT_FOUND` for an unknown feature, `BAD_REQUEST`.
+   */
+  async logEvent(
+    featureId: FeatureRef,
+    eventType: string,
+    input: LogEventInput = {},
+  ): Promise<ChangeEvent> {
+    requireText(eventType, "eventType");
+    for (const key of ["field", "oldValue", "newValue"] as const) {
+      if (input[key] !== undefined && input[key] !== null) requireString(input[key], key);
+    }
+    return this.#context.storage.commit((write) => this.#log(write, featureId, eventType, input));
+  }
+
+  #log(write: Writing, ref: FeatureRef, eventType: string, input: LogEventInput): ChangeEvent {
+    const { document } = findOne(worldOf(this.#context, write), ref);
+    const draft = changeDraft(
+      this.#context,
+      {
+        featureId: document.id,
+        featureUid: uidOf(document),
+        eventType,
+        field: input.field ?? null,
+        oldValue: input.oldValue ?? null,
+        newValue: input.newValue ?? null,
+        agent: input.agent ?? null,
+      },
+      input,
+    );
+    const { id, createdAt } = write.append(draft);
+    const payload = draft.payload as ChangePayload;
+    return {
+      id,
+      featureId: payload.featureId,
+      featureUid: payload.featureUid,
+      eventType,
+      field: payload.field ?? null,
+      oldValue: payload.oldValue ?? null,
+      newValue: payload.newValue ?? null,
+      agent: draft.agent ?? null,
+      source: draft.source ?? "",
+      createdAt,
+    };
+  }
+
+  /**
+   * Everything that was logged for a feature, oldest first; for an id that two features bear the
+   * events of both. An unknown feature has none; a deleted one keeps its own.
+   *
+   * @throws FlowError `BAD_REQUEST` when `featureId` can name no feature.
+   */
+  async getEvents(featureId: FeatureRef): Promise<ChangeEvent[]> {
+    const ref = requireRef(featureId);
+    const { events } = await this.#context.storage.events();
+    const found: ChangeEvent[] = [];
+    for (const { event } of events) {
+      const change = changeOf(event);
+      if (change === null) continue;
+      if (change.featureId === ref || change.featureUid === ref) found.push(change);
+    }
+    return found.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+}
+
+function requireString(value: unknown, field: string): void {
+  if (typeof value === "string" && value.isWellFormed()) return;
+  throw new FlowError("BAD_REQUEST", `Cannot log the event: ${field} must be a text`, {
+    context: { field },
+  });
+}
+
+function requireText(value: unknown, field: string): void {
+  requireString(value, field);
+  if (value !== "") return;
+  throw new FlowError("BAD_REQUEST", `Cannot log the event: ${field} must not be empty`, {
+    context: { field },
+  });
+}

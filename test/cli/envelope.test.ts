@@ -1,0 +1,213 @@
+/** Every command, once for programs and once for people. */
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fromJSONSchema, type ZodType } from "zod";
+import { commandHelp } from "#src/cli/help.js";
+import { REGISTRY } from "#src/cli/registry.js";
+import { schemaNamed, schemaOfCommand } from "#src/cli/schemas.js";
+import { openShell, openStoreShell, type Shell } from "./support.ts";
+
+/** A call of each command that goes well after {@link prepare}; in this order. */
+const CALLS: Readonly<Record<string, readonly string[]>> = {
+  init: [],
+  status: [],
+  "feature create": ["Four", "--depends", "1"],
+  "feature list": ["--limit", "2"],
+  "feature show": ["1", "2"],
+  "feature ready": [],
+  "feature blocked": [],
+  "feature next": [],
+  "feature claim": ["--next", "--lease", "30m"],
+  "feature release": ["1"],
+  "feature start": ["1"],
+  "feature pass": ["1", "2"],
+  "feature fail": ["2"],
+  "feature skip": ["2"],
+  "feature update": ["2", "--set", "name=New"],
+  "feature dep add": ["2", "1"],
+  "feature dep rm": ["2", "1"],
+  "feature dep set": ["2", "1", "3"],
+  "feature graph": [],
+  "feature stats": [],
+  "feature history": ["1"],
+  events: ["--limit", "3"],
+  export: [],
+  import: ["plan.json"],
+  check: [],
+  repair: ["--dry-run"],
+  schema: ["envelope"],
+  "feature delete": ["3", "--dry-run"],
+};
+
+/** What has tests of its own. */
+const ELSEWHERE: ReadonlySet<string> = new Set(["demo"]);
+
+async function prepare({ folder, run }: Shell): Promise<void> {
+  await writeFile(join(folder, "plan.json"), '[{"name":"Imported"}]');
+  const input = '[{"name":"One"},{"name":"Two","dependencies":[{"index":0}]},{"name":"Three"}]';
+  assert.equal((await run(["feature", "create", "--from-json", "-"], { input })).exit, 0);
+}
+
+test("every command is called here or has tests of its own", () => {
+  const known = Object.keys(REGISTRY).filter((name) => !ELSEWHERE.has(name));
+  assert.deepEqual(Object.keys(CALLS).sort(), known.sort());
+});
+
+test("with --json each command prints one document, as its schema says", async (context) => {
+  const shell = await openStoreShell(context);
+  await prepare(shell);
+  for (const [name, words] of Object.entries(CALLS)) {
+    const { exit, stdout, stderr } = await shell.run([...name.split(" "), ...words, "--json"]);
+    assert.equal(exit, 0, `${name}: ${stdout}${stderr}`);
+    assert.equal(stderr, "", name);
+    assert.equal(stdout.split("\n").length, 2, `${name}: one line and its end`);
+    const command = await REGISTRY[name]?.load();
+    assert.ok(command);
+    const document: unknown = JSON.parse(stdout);
+    assert.equal((document as { command: string }).command, name);
+    assertFits(schemaOfCommand(name, command), document, name);
+  }
+});
+
+test("without --json each command prints text, and --quiet only what was asked for", async (context) => {
+  const shell = await openStoreShell(context);
+  await prepare(shell);
+  for (const [name, words] of Object.entries(CALLS)) {
+    const { exit, stdout, stderr } = await shell.run([...name.split(" "), ...words]);
+    assert.equal(exit, 0, `${name}: ${stderr}`);
+    assert.equal(stderr, "", name);
+    assert.ok(stdout.length > 1 && stdout.endsWith("\n") && !stdout.includes("\x1b"), name);
+  }
+  assert.equal((await shell.run(["feature", "pass", "2", "--quiet"])).stdout, "");
+  assert.notEqual((await shell.run(["feature", "list", "--quiet"])).stdout, "");
+});
+
+test("every command explains itself, to people and to programs", async () => {
+  const schema = schemaNamed("command");
+  assert.ok(schema);
+  for (const [name, { summary, load }] of Object.entries(REGISTRY)) {
+    const { text, data } = commandHelp(name, await load());
+    assert.equal(text.split("\n")[0], summary);
+    assert.match(text, /\nExamples:\n {2}flowstore /, name);
+    assert.match(text, /\nData \(--json\):\n/, name);
+    for (const line of text.split("\n")) assert.ok(line.length <= 84, `${name}: ${line}`);
+    assertFits(schema, data, name);
+  }
+});
+
+test("help is there for everything, a group and a command, without a store", async (context) => {
+  const { run, json } = await openShell(context);
+  for (const words of [[], ["--help"], ["feature"], ["feature", "dep", "--help"]]) {
+    const { exit, stdout } = await run(words);
+    assert.equal(exit, 0);
+    assert.match(stdout, /\nCommands:\n/);
+  }
+  assert.match((await run(["feature", "claim", "--help"])).stdout, /^Take a feature/);
+  assert.equal((await json(["feature", "claim", "--help"])).data.command, "feature claim");
+});
+
+test("the version is the package's", async (context) => {
+  const { json, run } = await openStoreShell(context);
+  assert.match((await run(["--version"])).stdout, /^\d+\.\d+\.\d+\n$/);
+  assert.match((await json(["--version"])).data.version, /^\d+\.\d+\.\d+$/);
+});
+
+test("one ID gives the feature, several give a list", async (context) => {
+  const shell = await openStoreShell(context);
+  await prepare(shell);
+  assert.equal((await shell.json(["feature", "show", "2"])).data.id, 2);
+  const { data } = await shell.json(["feature", "show", "2", "1"]);
+  assert.deepEqual(
+    data.map(({ id }: { id: number }) => id),
+    [2, 1],
+  );
+});
+
+test("next shows what claim --next takes, and says why there is nothing", async (context) => {
+  const shell = await openStoreShell(context);
+  const none = async (): Promise<unknown> => {
+    const [shown, claimed] = [
+      await shell.json(["feature", "next"]),
+      await shell.json(["feature", "claim", "--next"]),
+    ];
+    assert.deepEqual([shown.exit, shown.data, claimed.exit, claimed.data], [0, null, 0, null]);
+    assert.equal(shown.meta["reason"], claimed.meta["reason"]);
+    return shown.meta["reason"];
+  };
+  assert.equal(await none(), "empty");
+  await prepare(shell);
+  for (let left = 2; left > 0; left -= 1) {
+    const shown = await shell.json(["feature", "next"]);
+    const claimed = await shell.json(["feature", "claim", "--actor", "ann"]);
+    assert.equal(shown.data.id, claimed.data.id);
+    assert.equal(claimed.data.claim.agent, "ann");
+  }
+  assert.equal(await none(), "blocked");
+  await shell.run(["feature", "pass", "1"]);
+  await shell.run(["feature", "claim", "2"]);
+  assert.equal(await none(), "all_claimed");
+  await shell.run(["feature", "pass", "2", "3"]);
+  assert.equal(await none(), "all_passing");
+  const other = await shell.json(["feature", "next", "--category", "none such"]);
+  assert.equal(other.meta["reason"], "empty");
+});
+
+test("who acts: --actor, else FLOW_ACTOR; through what: cli", async (context) => {
+  const { run, json } = await openStoreShell(context);
+  await run(["feature", "create", "A"], { env: { FLOW_ACTOR: "env" } });
+  await run(["feature", "pass", "1", "--actor", "flag"], { env: { FLOW_ACTOR: "env" } });
+  const { data } = await json(["feature", "history", "1"]);
+  assert.deepEqual(
+    data.map(({ agent, source }: { agent: string; source: string }) => [agent, source]),
+    [
+      ["env", "cli"],
+      ["flag", "cli"],
+    ],
+  );
+});
+
+test("a list goes on where the page before ended", async (context) => {
+  const shell = await openStoreShell(context);
+  await prepare(shell);
+  const first = await shell.json(["feature", "list", "--limit", "2"]);
+  assert.deepEqual([first.data.length, first.meta["count"]], [2, 2]);
+  const after = String(first.meta["next"]);
+  const second = await shell.json(["feature", "list", "--limit", "2", "--after", after]);
+  assert.deepEqual([second.data.length, second.meta["next"]], [1, null]);
+});
+
+test("events of one feature, one type, one agent, one time", async (context) => {
+  const shell = await openStoreShell(context);
+  await prepare(shell);
+  await shell.run(["feature", "claim", "1", "--actor", "ann"]);
+  const types = async (...words: string[]): Promise<string[]> => {
+    const { data } = await shell.json(["events", ...words]);
+    return data.map(({ type }: { type: string }) => type);
+  };
+  assert.deepEqual(await types("--feature", "1"), ["created", "claimed"]);
+  assert.deepEqual(await types("--type", "claimed"), ["claimed"]);
+  assert.deepEqual(await types("--agent", "ann"), ["claimed"]);
+  assert.deepEqual(await types("--limit", "1"), ["claimed"]);
+  assert.deepEqual(await types("--since", "2999-01-01"), []);
+  assert.deepEqual(await types("--until", "2000-01-01T00:00:00Z"), []);
+  assert.equal((await shell.json(["events", "--feature", "99"])).error.code, "NOT_FOUND");
+});
+
+test("graphs for other programs", async (context) => {
+  const shell = await openStoreShell(context);
+  await prepare(shell);
+  assert.match((await shell.run(["feature", "graph", "--format", "dot"])).stdout, /^digraph .*f1 -> f2;/s);
+  assert.match((await shell.run(["feature", "graph", "--format", "mermaid"])).stdout, /f1 --> f2\n/);
+  const { data } = await shell.json(["feature", "graph", "--format", "dot"]);
+  assert.equal(data.format, "dot");
+  const nodes = (await shell.json(["feature", "graph"])).data;
+  assert.deepEqual(nodes[0].dependents, [2]);
+});
+
+function assertFits(schema: object, value: unknown, name: string): void {
+  const type: ZodType = fromJSONSchema(schema as Parameters<typeof fromJSONSchema>[0]);
+  const { success, error } = type.safeParse(value);
+  assert.ok(success, `${name}: ${JSON.stringify(error?.issues)}`);
+}
