@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { findProblems } from "./check/check.ts";
+import { findProblems, findStateProblems, type Sight } from "./check/check.ts";
 import { repairRoot, type RepairOptions, type RepairReport } from "./check/repair.ts";
 import { FlowError } from "./errors.ts";
 import type { Disk } from "./disk/disk.ts";
@@ -28,8 +28,9 @@ import { toIso } from "./model/time.ts";
 import { nextUlid } from "./model/ulid.ts";
 import { EVENTS, FORMAT, MANIFEST, ROOT_NAME } from "./storage/layout.ts";
 import { Storage, type Durability } from "./storage/storage.ts";
+import type { Reading, Writing } from "./storage/view.ts";
 import { Changes } from "./stores/changes.ts";
-import type { StoreContext } from "./stores/context.ts";
+import { requireOptions, shown, type StoreContext } from "./stores/context.ts";
 import { Events } from "./stores/events.ts";
 import { Features } from "./stores/features.ts";
 
@@ -198,10 +199,15 @@ export class FlowStore {
   static async openTemporary(options: FlowStoreOptions = {}): Promise<FlowStore> {
     const project = makeTemporaryFolder();
     const root = `${project}/${ROOT_NAME}`;
-    const settings = settingsOf(options, root);
-    makeFolder(root);
-    initRoot(nodeDisk(root));
-    return new FlowStore(root, withFileSystem(settings, root), project);
+    try {
+      const settings = settingsOf(options, root);
+      makeFolder(root);
+      initRoot(nodeDisk(root));
+      return new FlowStore(root, withFileSystem(settings, root), project);
+    } catch (error) {
+      removeTemporaryFolder(project);
+      throw error;
+    }
   }
 
   /**
@@ -213,23 +219,23 @@ export class FlowStore {
    * store; `CONFLICT` (retryable) when this process was stopped and what it read has changed.
    */
   async transaction<T>(fn: () => Promise<T> | T, options: TransactionOptions = {}): Promise<T> {
-    const { timeoutMs = DEFAULT_TRANSACTION_TIMEOUT_MS } = options ?? {};
+    const { timeoutMs = DEFAULT_TRANSACTION_TIMEOUT_MS } = requireOptions(options);
     if (typeof fn !== "function") throw badOption("fn", fn);
-    requireDuration("timeoutMs", timeoutMs);
-    return this.#storage.transaction(fn, timeoutMs);
+    return this.#storage.transaction(fn, durationOf("timeoutMs", timeoutMs));
   }
 
   /** Looks at every file and says what is wrong. Writes nothing; empty when all is well. */
   async check(): Promise<Finding[]> {
-    return this.#storage.read(() =>
-      findProblems(this.#storage, this.#disk, this.#settings.fileSystem),
-    );
+    return this.#storage.read((view) => findProblems(this.#sight(view)));
   }
 
   /** Mends what can be mended without a loss; backs up what it changes; may be repeated. */
   async repair(options: RepairOptions = {}): Promise<RepairReport> {
-    const { fileSystem } = this.#settings;
-    return repairRoot(this.#storage, this.#disk, fileSystem, this.#context, options ?? {});
+    const { dryRun = false } = requireOptions(options);
+    if (typeof dryRun !== "boolean") throw badOption("dryRun", dryRun);
+    const look = (): Promise<Finding[]> =>
+      this.#storage.read((view) => findProblems(this.#sight(view)));
+    return repairRoot(this.#context, this.#disk, look, { dryRun });
   }
 
   /** Counts, sizes and problems. Writes nothing. */
@@ -238,9 +244,7 @@ export class FlowStore {
     const { events } = await this.#storage.events();
     const { journal, log } = this.#storage;
     const extents = [...log.extents().values()];
-    const problems = await this.#storage.read(() =>
-      findProblems(this.#storage, this.#disk, this.#settings.fileSystem),
-    );
+    const problems = await this.#storage.read((view) => findStateProblems(this.#sight(view)));
     return {
       root: this.root,
       format: FORMAT,
@@ -275,12 +279,18 @@ export class FlowStore {
     return this.close();
   }
 
+  #sight(view: Reading | Writing): Sight {
+    const { fileSystem } = this.#settings;
+    return { storage: this.#storage, view, disk: this.#disk, fileSystem };
+  }
+
   /** Tells of a finding once, until it changes. */
   #warn(finding: Finding): void {
     const key = `${finding.file}\n${finding.rule}\n${finding.message}`;
     if (this.#warned.has(key)) return;
     this.#warned.add(key);
-    this.#settings.onWarning(finding);
+    // Not from amid a call: what the listener throws or does must not break a commit under way.
+    queueMicrotask(() => this.#settings.onWarning(finding));
   }
 
   #warnPending(path: string, reason: string): void {
@@ -306,13 +316,11 @@ interface Settings {
 }
 
 function settingsOf(options: FlowStoreOptions, root: string): Settings {
-  const given: unknown = options;
-  if (typeof given !== "object" || given === null) throw badOption("options", given);
-  const { durability, guardTimeoutMs, actor, source, readOnly, clock, onWarning } = options;
+  const { durability, guardTimeoutMs, actor, source, readOnly, clock, onWarning } =
+    requireOptions(options);
   if (durability !== undefined && !["full", "relaxed", "none"].includes(durability)) {
     throw badOption("durability", durability);
   }
-  if (guardTimeoutMs !== undefined) requireDuration("guardTimeoutMs", guardTimeoutMs);
   for (const [name, value] of Object.entries({ actor, source })) {
     if (
       value !== undefined &&
@@ -328,7 +336,10 @@ function settingsOf(options: FlowStoreOptions, root: string): Settings {
     throw badOption("readOnly", readOnly);
   return {
     durability: durability ?? "full",
-    guardTimeoutMs: guardTimeoutMs ?? DEFAULT_GUARD_TIMEOUT_MS,
+    guardTimeoutMs: durationOf(
+      "guardTimeoutMs",
+      guardTimeoutMs === undefined ? DEFAULT_GUARD_TIMEOUT_MS : guardTimeoutMs,
+    ),
     actor: actor ?? defaultActor(root),
     source: source ?? "api",
     readOnly: readOnly ?? false,
@@ -366,13 +377,16 @@ function requireFolderName(dir: unknown): string {
   throw badOption("dir", dir);
 }
 
-function requireDuration(name: string, value: unknown): void {
-  if (typeof value === "number" && value >= 0 && Number.isFinite(value)) return;
+/** Node's timers count in 32 bits, and a longer one ends at once: 24.8 days stand for "for ever". */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+function durationOf(name: string, value: unknown): number {
+  if (typeof value === "number" && value >= 0) return Math.min(value, MAX_TIMER_MS);
   throw badOption(name, value);
 }
 
 function badOption(name: string, value: unknown): FlowError {
-  return new FlowError("BAD_REQUEST", `Cannot use the store: ${name} cannot be ${String(value)}`, {
+  return new FlowError("BAD_REQUEST", `Cannot use the store: ${name} cannot be ${shown(value)}`, {
     context: { field: name },
   });
 }

@@ -6,6 +6,7 @@ import { replaceFile } from "./disk/replace.ts";
 import { featureJsonSchema } from "./model/schema.ts";
 import { formatJson } from "./storage/json-text.ts";
 import {
+  folderOf,
   FORMAT,
   GIT_ATTRIBUTES,
   GIT_IGNORE,
@@ -49,24 +50,31 @@ export function withBlock(text: string, lines: readonly string[]): string {
   return `${lead}${block}\n`;
 }
 
-/** Makes what is missing under a root; touches nothing that is right. Returns the files written. */
-export function initRoot(disk: Disk): string[] {
+/**
+ * Makes what is missing under a root; touches nothing that is right. Returns the files written.
+ *
+ * @param left files and folders that stay as they are, whatever they hold
+ */
+export function initRoot(disk: Disk, left: ReadonlySet<string> = new Set()): string[] {
   const written: string[] = [];
   for (const folder of [...TRACKED_FOLDERS, LOCAL]) {
-    if (disk.stat(folder)?.isDirectory() !== true && disk.makeFolder(folder)) written.push(folder);
+    if (left.has(folder) || disk.stat(folder)?.isDirectory() === true) continue;
+    if (disk.makeFolder(folder)) written.push(folder);
   }
-  const write = (path: string, text: string): void => {
-    if (disk.readText(path) === text) return;
-    replaceFile(disk, path, text);
+  const write = (path: string, textAfter: (before: string) => string): void => {
+    // Not below a folder that is left either: it may be a link that leads out of the root.
+    if (left.has(path) || left.has(folderOf(path))) return;
+    const before = disk.readText(path);
+    const after = textAfter(before ?? "");
+    if (before === after) return;
+    replaceFile(disk, path, after);
     written.push(path);
   };
-  for (const [path, lines] of MANAGED_BLOCKS) {
-    write(path, withBlock(disk.readText(path) ?? "", lines));
-  }
-  if (disk.stat(LOCAL_IGNORE) === null) write(LOCAL_IGNORE, "*\n");
-  for (const [name, text] of schemaFiles()) write(inFolder(SCHEMA, name), text);
+  for (const [path, lines] of MANAGED_BLOCKS) write(path, (before) => withBlock(before, lines));
+  if (disk.stat(LOCAL_IGNORE) === null) write(LOCAL_IGNORE, () => "*\n");
+  for (const [name, text] of schemaFiles()) write(inFolder(SCHEMA, name), () => text);
   // Last: a root is a folder with a manifest, so a half-made one is none.
-  if (readManifest(disk) === null) write(MANIFEST, manifestText());
+  if (!left.has(MANIFEST) && readManifest(disk) === null) write(MANIFEST, manifestText);
   return written;
 }
 

@@ -3,8 +3,9 @@ import { basename, relative, sep } from "node:path";
 import { inspect } from "node:util";
 import type { TestsStream } from "node:test";
 
-/** A test that takes longer is named at the end. */
+/** Tests that take longer are named at the end, the slowest first, so many at most. */
 const SLOW_MS = 5_000;
+const MAX_SLOW = 10;
 
 interface Folder {
   readonly files: Set<string>;
@@ -18,7 +19,7 @@ export async function printEvents(events: TestsStream, root: string): Promise<bo
   const running = new Map<string, Place>();
   const names = new Map<string, string[]>();
   const failures: string[] = [];
-  const slow: string[] = [];
+  const slow: { readonly ms: number; readonly test: string }[] = [];
   const counts: string[] = [];
 
   const shown = (file: string): string =>
@@ -53,7 +54,7 @@ export async function printEvents(events: TestsStream, root: string): Promise<bo
         const path = ofWholeFile ? "" : ` › ${(names.get(file) ?? [data.name]).join(" › ")}`;
         if (ofWholeFile && !failed) failures.push(`✖ ${shown(file)} holds no test`);
         if (data.details.duration_ms >= SLOW_MS && data.details.type !== "suite") {
-          slow.push(`${(data.details.duration_ms / 1000).toFixed(1)} s  ${shown(file)}${path}`);
+          slow.push({ ms: data.details.duration_ms, test: shown(file) + path });
         }
         if (failed && data.details.error?.failureType !== "subtestsFailed") {
           const hung = ofWholeFile ? stillRunning(running.values(), data) : "";
@@ -82,7 +83,9 @@ export async function printEvents(events: TestsStream, root: string): Promise<bo
     const failed = folder.failed === 0 ? "" : `   ${folder.failed} failed`;
     console.log(`${mark} ${name.padEnd(14)}${files}${tests}${failed}`);
   }
-  for (const line of slow) console.log(`slow: ${line}`);
+  for (const { ms, test } of slow.toSorted((a, b) => b.ms - a.ms).slice(0, MAX_SLOW)) {
+    console.log(`  slow: ${(ms / 1000).toFixed(1).padStart(6)} s  ${test}`);
+  }
   if (failures.length > 0) console.log(`\nFailures:\n\n${failures.join("\n")}`);
   console.log(counts.map((line) => `# ${line}`).join("\n"));
   return failures.length === 0 && counts.includes("fail 0") && counts.includes("cancelled 0");

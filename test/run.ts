@@ -17,7 +17,14 @@ const SOURCES = resolve(COMPILED, "../../test");
 const GROUPS = join(COMPILED, ".groups");
 
 /** Folders whose files share one process: no child processes, no changed environment. */
-const SHARED_FOLDERS = new Set(["architecture", "contract", "format", "model", "plans"]);
+const SHARED_FOLDERS = new Set([
+  "adapters",
+  "architecture",
+  "contract",
+  "format",
+  "model",
+  "plans",
+]);
 
 /** Longest life of one process of tests (node 20 knows no default for a single test). */
 const FILE_TIMEOUT_MS = 240_000;

@@ -55,7 +55,11 @@ export function itemOf(issue: Issue, line: number, refuse: (message: string) => 
   const { priority } = rest;
   refuseUnless(isAbsent(description) || typeof description === "string", "description", "a text");
   refuseUnless(isAbsent(priority) || Number.isSafeInteger(priority), "priority", "an integer");
-  refuseUnless(isAbsent(rest["dependencies"]) || Array.isArray(rest["dependencies"]), "dependencies", "a list");
+  refuseUnless(
+    isAbsent(rest["dependencies"]) || Array.isArray(rest["dependencies"]),
+    "dependencies",
+    "a list",
+  );
   function refuseUnless(holds: boolean, key: string, wanted: string): void {
     if (!holds) refuse(`"${key}" must be ${wanted}`);
   }

@@ -14,13 +14,7 @@ import {
 } from "./beads-issue.ts";
 import { isIssue, itemOf } from "./beads-read.ts";
 import { isFinishedStatus } from "./format.ts";
-import {
-  digestOfItem,
-  droppedOf,
-  importedFields,
-  importedOf,
-  lastImportOf,
-} from "./imported.ts";
+import { digestOfItem, droppedOf, importedFields, importedOf, lastImportOf } from "./imported.ts";
 
 /** Fields in the order in which people look for them; the others follow. */
 const FIRST_FIELDS = [
@@ -145,7 +139,10 @@ function stateFields(feature: Feature, original: Fields): Fields {
     return wasFinished ? {} : { status: "closed", closed_at: feature.updatedAt ?? undefined };
   }
   const reopened = wasFinished
-    ? { status: DEFAULT_STATUS, ...Object.fromEntries(ENDING_FIELDS.map((key) => [key, undefined])) }
+    ? {
+        status: DEFAULT_STATUS,
+        ...Object.fromEntries(ENDING_FIELDS.map((key) => [key, undefined])),
+      }
     : {};
   if (feature.inProgress) return { ...reopened, status: "in_progress", ...holder };
   return wasFinished ? reopened : isFromBeads(feature) ? {} : { status };

@@ -29,18 +29,67 @@ export function closingEdges(
   const closing = new Map<Edge, number[]>();
   if (!hasCircle(count, [...fixed, ...wanted])) return closing;
 
-  const suspects = betweenCircles(count, [...fixed, ...wanted]);
-  const taken: number[][] = Array.from({ length: count }, () => []);
-  for (const { from, to } of fixed) taken[from]?.push(to);
+  const walker = new Walker(betweenCircles(count, [...fixed, ...wanted]));
+  for (const edge of fixed) walker.take(edge);
   for (const edge of wanted) {
-    const way =
-      suspects.has(edge.from) && suspects.has(edge.to)
-        ? findWay(edge.to, edge.from, taken, suspects)
-        : null;
-    if (way === null) taken[edge.from]?.push(edge.to);
+    const way = walker.findWay(edge.to, edge.from);
+    if (way === null) walker.take(edge);
     else closing.set(edge, way);
   }
   return closing;
+}
+
+/** Edges taken so far among the nodes that matter, and the ways along them. */
+class Walker {
+  readonly #isInside: Uint8Array;
+  readonly #edges: number[][];
+  /** In which walk a node was last reached, and from which node: cheaper than a set for each walk. */
+  readonly #reachedIn: Int32Array;
+  readonly #cameFrom: Int32Array;
+  #walks = 0;
+
+  /** @param isInside 1 for each node that a way may lead over */
+  constructor(isInside: Uint8Array) {
+    this.#isInside = isInside;
+    this.#edges = Array.from(isInside, () => []);
+    this.#reachedIn = new Int32Array(isInside.length);
+    this.#cameFrom = new Int32Array(isInside.length);
+  }
+
+  take({ from, to }: Edge): void {
+    if (this.#isInside[from] === 1 && this.#isInside[to] === 1) this.#edges[from]?.push(to);
+  }
+
+  /** The nodes from `start` to `goal`; `null` when there is no way. */
+  findWay(start: number, goal: number): number[] | null {
+    if (this.#isInside[start] !== 1 || this.#isInside[goal] !== 1) return null;
+    this.#walks += 1;
+    this.#reach(start, start);
+    const open = [start];
+    for (let node = open.pop(); node !== undefined; node = open.pop()) {
+      if (node === goal) return this.#wayTo(goal, start);
+      for (const next of this.#edges[node] ?? []) {
+        if (this.#reachedIn[next] === this.#walks) continue;
+        this.#reach(next, node);
+        open.push(next);
+      }
+    }
+    return null;
+  }
+
+  #reach(node: number, from: number): void {
+    this.#reachedIn[node] = this.#walks;
+    this.#cameFrom[node] = from;
+  }
+
+  #wayTo(goal: number, start: number): number[] {
+    const way = [goal];
+    for (let node = goal; node !== start;) {
+      node = this.#cameFrom[node] ?? start;
+      way.push(node);
+    }
+    return way.reverse();
+  }
 }
 
 function hasCircle(count: number, edges: readonly Edge[]): boolean {
@@ -59,8 +108,8 @@ function hasCircle(count: number, edges: readonly Edge[]): boolean {
   }
 }
 
-/** The nodes left when those that nothing leads to, and those that lead to nothing, are peeled off. */
-function betweenCircles(count: number, edges: readonly Edge[]): Set<number> {
+/** 1 for the nodes left when those that nothing leads to, or that lead to nothing, are peeled off. */
+function betweenCircles(count: number, edges: readonly Edge[]): Uint8Array {
   const left = new Set(Array.from({ length: count }, (_, node) => node));
   for (const [near, far] of [
     ["from", "to"],
@@ -82,34 +131,5 @@ function betweenCircles(count: number, edges: readonly Edge[]): Set<number> {
       }
     }
   }
-  return left;
-}
-
-/** The nodes from `start` to `goal` along `edges`; `null` when there is no way. */
-function findWay(
-  start: number,
-  goal: number,
-  edges: readonly (readonly number[])[],
-  within: ReadonlySet<number>,
-): number[] | null {
-  const cameFrom = new Map<number, number>([[start, start]]);
-  const open = [start];
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    if (node === goal) return wayBack(goal, start, cameFrom);
-    for (const next of edges[node] ?? []) {
-      if (cameFrom.has(next) || !within.has(next)) continue;
-      cameFrom.set(next, node);
-      open.push(next);
-    }
-  }
-  return null;
-}
-
-function wayBack(goal: number, start: number, cameFrom: ReadonlyMap<number, number>): number[] {
-  const way = [goal];
-  for (let node = goal; node !== start; ) {
-    node = cameFrom.get(node) ?? start;
-    way.push(node);
-  }
-  return way.reverse();
+  return Uint8Array.from({ length: count }, (_, node) => (left.has(node) ? 1 : 0));
 }

@@ -166,4 +166,3 @@ function ownValue(feature: Feature, key: string): unknown {
 function isEqual(left: unknown, right: unknown): boolean {
   return left === right || canonicalJson(left) === canonicalJson(right);
 }
-

@@ -37,7 +37,9 @@ export function makeImported(
 }
 
 /** The fields that {@link makeImported} was given. */
-export function importedFields(imported: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function importedFields(
+  imported: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const shadowed = isRecord(imported["shadowed"]) ? imported["shadowed"] : {};
   return {
     ...Object.fromEntries(Object.entries(imported).filter(([key]) => !OWN.has(key))),

@@ -21,7 +21,10 @@ export function errorPosition(text: string): number {
     const [all, mark, string] = TOKEN.exec(text) ?? [];
     if (all === undefined) return skipSpace(text, at);
     const place = at + all.length - all.trimStart().length;
-    const next = mark === undefined ? afterScalar(expected, string !== undefined) : afterMark(expected, mark, open);
+    const next: Expected | null =
+      mark === undefined
+        ? afterScalar(expected, string !== undefined)
+        : afterMark(expected, mark, open);
     if (next === null) return place;
     expected = next;
     at += all.length;
@@ -47,7 +50,8 @@ function afterMark(expected: Expected, mark: string, open: ("{" | "[")[]): Expec
     if (expected !== ", or end") return null;
     return inner === "{" ? "key" : "value";
   }
-  const mayClose = expected === ", or end" || expected === (mark === "}" ? "key or }" : "value or ]");
+  const mayClose =
+    expected === ", or end" || expected === (mark === "}" ? "key or }" : "value or ]");
   if (!mayClose || inner !== (mark === "}" ? "{" : "[")) return null;
   open.pop();
   return ", or end";

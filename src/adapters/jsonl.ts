@@ -10,7 +10,8 @@ export const jsonl: PlanFormat = {
   mapped: PLAIN_MAPPED,
   recognise,
   read: (text, fileName) => readPlainRecords(parseLines(text, fileName), fileName),
-  write: (features) => features.map((feature) => `${JSON.stringify(plainRecord(feature))}\n`).join(""),
+  write: (features) =>
+    features.map((feature) => `${JSON.stringify(plainRecord(feature))}\n`).join(""),
 };
 
 /** Whether the first line alone is a feature: a pretty-printed list has only a bracket there. */

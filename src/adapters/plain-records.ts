@@ -1,5 +1,10 @@
 /** The records of the plain formats as items. */
-import { isFinishedStatus, type FieldMapping, type ImportProblem, type KeptAside } from "./format.ts";
+import {
+  isFinishedStatus,
+  type FieldMapping,
+  type ImportProblem,
+  type KeptAside,
+} from "./format.ts";
 import type { PlanItem, ReadPlan } from "./format.ts";
 import { identityOf, makeImported } from "./imported.ts";
 import { isRecord, type PlanRecord } from "./plan-text.ts";

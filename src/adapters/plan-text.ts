@@ -38,7 +38,7 @@ export function parseLines(text: string, fileName: string): PlanRecord[] {
   refuseUnreadable(text, fileName);
   const records: PlanRecord[] = [];
   let line = 0;
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     line += 1;
     const newline = text.indexOf("\n", start);
     const end = newline < 0 ? text.length : newline;

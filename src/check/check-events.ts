@@ -1,15 +1,14 @@
 /** What can be wrong with the event log. */
 
 import type { Finding } from "../finding.ts";
-import type { LogDamage } from "../storage/event-log.ts";
+import type { LogDamage } from "../storage/segments.ts";
 import { EVENTS, inFolder } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
-import { Reading } from "../storage/view.ts";
+import type { Reading, Writing } from "../storage/view.ts";
 
 /** Every problem of the log. */
-export function findEventProblems(storage: Storage): Finding[] {
+export function findEventProblems(storage: Storage, view: Reading | Writing): Finding[] {
   if (storage.disk.stat(EVENTS)?.isDirectory() !== true) return [];
-  const view = new Reading(storage.files, storage.overlay, storage.files.freshSince());
   storage.refreshLog(view);
   const { damage, conflicts, unreadable } = storage.log.look(storage.journal.ledger);
   return [
@@ -27,6 +26,7 @@ export function findEventProblems(storage: Storage): Finding[] {
       severity: "error" as const,
       message: `${inFolder(EVENTS, segment)} cannot be read: ${why}`,
     })),
+    ...headless(storage),
     ...farAhead(storage),
   ];
 }
@@ -41,6 +41,20 @@ function damaged({ segment, line, why, growing }: LogDamage): Finding {
     severity: growing ? "warning" : "error",
     message: `${file}, line ${line}: ${why}; it does not count, the others do`,
   };
+}
+
+/** Segments whose first line is an event: somebody took the header away. */
+function headless(storage: Storage): Finding[] {
+  return storage.log
+    .look(storage.journal.ledger)
+    .events.filter(({ line }) => line === 1)
+    .map(({ segment }) => ({
+      file: inFolder(EVENTS, segment),
+      line: 1,
+      rule: "no-header",
+      severity: "warning" as const,
+      message: `${inFolder(EVENTS, segment)} lacks its first line, which says what ids were in use; its events count`,
+    }));
 }
 
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1000;

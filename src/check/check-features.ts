@@ -4,12 +4,12 @@ import type { Finding } from "../finding.ts";
 import { dependenciesOf, isTombstone, uidOf } from "../model/feature.ts";
 import { findCycles } from "../model/graph.ts";
 import type { FeatureDocument } from "../model/schema.ts";
-import { changeOf, featureStream } from "../stores/changes.ts";
-import { decodeFeature, FeatureFiles } from "../stores/feature-files.ts";
+import { changeOf, featureStream } from "../stores/change-events.ts";
+import { decodeFeature, documentsOf, FeatureFiles } from "../stores/feature-files.ts";
 import { repeatedKeys } from "../storage/json-text.ts";
-import { FEATURES } from "../storage/layout.ts";
+import { EVENTS, FEATURES } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
-import { isFault, Reading } from "../storage/view.ts";
+import { isFault, type Reading, type Writing } from "../storage/view.ts";
 
 interface FeatureFile {
   readonly file: string;
@@ -18,12 +18,11 @@ interface FeatureFile {
 }
 
 /** Every problem of the features. */
-export function findFeatureProblems(storage: Storage): Finding[] {
+export function findFeatureProblems(storage: Storage, view: Reading | Writing): Finding[] {
   const findings: Finding[] = [];
   const files: FeatureFile[] = [];
-  const view = new Reading(storage.files, storage.overlay, storage.files.freshSince());
   if (storage.disk.stat(FEATURES)?.isDirectory() !== true) return [];
-  for (const file of view.list(FEATURES)) {
+  for (const file of documentsOf(view)) {
     const decoded = decodeFeature(file);
     if ("finding" in decoded) findings.push(decoded.finding);
     else if (!isFault(file))
@@ -34,7 +33,7 @@ export function findFeatureProblems(storage: Storage): Finding[] {
   findings.push(
     ...danglingDependencies(living),
     ...circles(living),
-    ...unexplained(storage, files),
+    ...unexplained(storage, view, files),
   );
   // Leases are looked at through the store's own eyes.
   new FeatureFiles(view, (finding) => {
@@ -142,24 +141,35 @@ function circles(living: readonly FeatureFile[]): Finding[] {
 type Word = "pending" | "in_progress" | "completed" | "deleted";
 
 /** What each kind of event leaves a feature in; others say nothing of it. */
-const LEAVES: Readonly<Record<string, Word>> = {
-  created: "pending",
-  claimed: "in_progress",
-  claim_released: "pending",
-  lease_expired: "pending",
-  deleted: "deleted",
-};
+const LEAVES: ReadonlyMap<string, Word> = new Map([
+  ["created", "pending"],
+  ["claimed", "in_progress"],
+  ["claim_released", "pending"],
+  ["lease_expired", "pending"],
+  ["deleted", "deleted"],
+]);
+
+const STATUS_WORDS: ReadonlySet<unknown> = new Set(["pending", "in_progress", "completed"]);
 
 /** States that no event tells of: somebody edited a file, or events were taken away. */
-function unexplained(storage: Storage, files: readonly FeatureFile[]): Finding[] {
+function unexplained(
+  storage: Storage,
+  view: Reading | Writing,
+  files: readonly FeatureFile[],
+): Finding[] {
+  if (storage.disk.stat(EVENTS)?.isSymbolicLink() === true) return [];
+  storage.refreshLog(view);
   const told = new Map<string, Word>();
   const { events } = storage.log.look(storage.journal.ledger);
   const inOrder = [...events].sort((a, b) => (a.event.id < b.event.id ? -1 : 1));
   for (const { event } of inOrder) {
     const change = changeOf(event);
     if (change === null) continue;
-    const isState = change.eventType === "status_change" && change.field === "status";
-    const word = isState ? (change.newValue as Word) : LEAVES[change.eventType];
+    const isState =
+      change.eventType === "status_change" &&
+      change.field === "status" &&
+      STATUS_WORDS.has(change.newValue);
+    const word = isState ? (change.newValue as Word) : LEAVES.get(change.eventType);
     if (word !== undefined) told.set(event.stream, word);
   }
   return files.flatMap(({ file, document }) => {

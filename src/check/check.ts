@@ -6,7 +6,7 @@
 import type { Disk } from "../disk/disk.ts";
 import type { Finding } from "../finding.ts";
 import { MANAGED_BLOCKS, readManifest, schemaFiles, withBlock } from "../init.ts";
-import { isFlowError } from "../errors.ts";
+import { isFlowError, type FlowError } from "../errors.ts";
 import {
   EVENTS,
   FEATURES,
@@ -16,7 +16,10 @@ import {
   SCHEMA,
   TRACKED_FOLDERS,
 } from "../storage/layout.ts";
+import { SEGMENT_SUFFIX } from "../storage/segments.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { Reading, Writing } from "../storage/view.ts";
+import { isDocumentName } from "../stores/feature-files.ts";
 import { findEventProblems } from "./check-events.ts";
 import { findFeatureProblems } from "./check-features.ts";
 
@@ -26,18 +29,41 @@ export interface FileSystem {
   readonly shared: boolean;
 }
 
-/** Every problem, by file and line. Call inside a read, so that it is of one state. */
-export function findProblems(storage: Storage, disk: Disk, fileSystem: FileSystem): Finding[] {
-  const findings = [
+/** Where a check looks: at a root, as one read sees it. */
+export interface Sight {
+  readonly storage: Storage;
+  readonly view: Reading | Writing;
+  readonly disk: Disk;
+  readonly fileSystem: FileSystem;
+}
+
+/** Every problem, by file and line. */
+export function findProblems(sight: Sight): Finding[] {
+  const { disk } = sight;
+  return inOrder([
     ...manifestProblems(disk),
-    ...folderProblems(disk),
     ...managedFileProblems(disk),
     ...foreignFiles(disk),
-    ...findFeatureProblems(storage),
-    ...findEventProblems(storage),
+    ...stateProblems(sight),
+  ]);
+}
+
+/** The problems of the state itself, without those of the files that `init` writes. */
+export function findStateProblems(sight: Sight): Finding[] {
+  return inOrder(stateProblems(sight));
+}
+
+function stateProblems({ storage, view, disk, fileSystem }: Sight): Finding[] {
+  return [
+    ...folderProblems(disk),
+    ...findFeatureProblems(storage, view),
+    ...findEventProblems(storage, view),
     ...localProblems(storage, disk),
     ...fileSystemProblems(fileSystem),
   ];
+}
+
+function inOrder(findings: Finding[]): Finding[] {
   return findings.sort(
     (a, b) => compare(a.file, b.file) || (a.line ?? 0) - (b.line ?? 0) || compare(a.rule, b.rule),
   );
@@ -101,57 +127,71 @@ function managedFileProblems(disk: Disk): Finding[] {
   const findings: Finding[] = [];
   for (const [path, lines] of MANAGED_BLOCKS) {
     const text = textOf(disk, path);
-    if (text !== null && withBlock(text, lines) === text) continue;
+    if (typeof text === "string" && withBlock(text, lines) === text) continue;
     findings.push({
       file: path,
       rule: "managed-block",
       severity: "warning",
-      message: `${path} lacks the lines of flowstore (${lines.join(", ")})`,
-      fix: "the lines are put in",
+      message: `${path} lacks the lines of flowstore (${lines.join(", ")})${whyNot(text)}`,
+      ...(isError(text) ? {} : { fix: "the lines are put in" }),
     });
   }
   for (const [name, expected] of schemaFiles()) {
     const path = inFolder(SCHEMA, name);
-    if (textOf(disk, path) === expected) continue;
+    const text = textOf(disk, path);
+    if (text === expected) continue;
     findings.push({
       file: path,
       rule: "schema-file",
       severity: "warning",
-      message: `${path} is missing or not the one of this version`,
-      fix: "written anew",
+      message: `${path} is missing or not the one of this version${whyNot(text)}`,
+      ...(isError(text) ? {} : { fix: "written anew" }),
     });
   }
   return findings;
 }
 
-function textOf(disk: Disk, path: string): string | null {
+/** The text of a file, `null` for none; why not where it is a link, a folder or no text. */
+function textOf(disk: Disk, path: string): string | null | FlowError {
   try {
     return disk.readText(path);
   } catch (error) {
-    // A link, a folder, no text: certainly not what belongs there.
     if (!isFlowError(error)) throw error;
-    return null;
+    return error;
   }
+}
+
+function isError(text: string | null | FlowError): text is FlowError {
+  return typeof text === "object" && text !== null;
+}
+
+/** What could not be read is for a person to look at, not to be written over. */
+function whyNot(text: string | null | FlowError): string {
+  return isError(text) ? `: ${text.message}` : "";
 }
 
 /** Files that are no documents: they do no harm, but nobody reads them either. */
 function foreignFiles(disk: Disk): Finding[] {
+  const isSegmentName = (name: string): boolean => name.endsWith(SEGMENT_SUFFIX);
+  return [...foreignIn(disk, FEATURES, isDocumentName), ...foreignIn(disk, EVENTS, isSegmentName)];
+}
+
+function foreignIn(disk: Disk, folder: string, isOurs: (name: string) => boolean): Finding[] {
+  if (disk.stat(folder)?.isDirectory() !== true) return [];
   const findings: Finding[] = [];
-  for (const [folder, suffix] of [
-    [FEATURES, ".json"],
-    [EVENTS, ".jsonl"],
-  ] as const) {
-    if (disk.stat(folder)?.isDirectory() !== true) continue;
-    for (const name of disk.list(folder) ?? []) {
-      if (name.endsWith(suffix)) continue;
-      const file = inFolder(folder, name);
-      findings.push({
-        file,
-        rule: "foreign-file",
-        severity: "warning",
-        message: `${file} is none of the store's files and is not read`,
-      });
-    }
+  for (const name of disk.list(folder) ?? []) {
+    const file = inFolder(folder, name);
+    // A name with bytes that are no UTF-8 is listed in another form, under which nothing is found.
+    const isNameless = name.includes("\uFFFD") && disk.stat(file) === null;
+    if (isOurs(name) && !isNameless) continue;
+    findings.push({
+      file,
+      rule: isNameless ? "bad-name" : "foreign-file",
+      severity: isNameless ? "error" : "warning",
+      message: isNameless
+        ? `${file}: its name is not UTF-8, so the file cannot be read; give it another name`
+        : `${file} is none of the store's files and is not read`,
+    });
   }
   return findings;
 }

@@ -9,14 +9,13 @@ import { initRoot } from "../init.ts";
 import { uidOf } from "../model/feature.ts";
 import { FEATURE_DOCUMENT_KEYS } from "../model/schema.ts";
 import { decodeFeature } from "../stores/feature-files.ts";
-import { changeDraft } from "../stores/changes.ts";
+import { changeDraft } from "../stores/change-events.ts";
 import type { StoreContext } from "../stores/context.ts";
 import { makeFolders } from "../storage/apply.ts";
 import { patchJson } from "../storage/json-text.ts";
 import { BACKUP, FEATURES, folderOf, inFolder, nameOf } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
 import { isFault, type Writing } from "../storage/view.ts";
-import { findProblems, type FileSystem } from "./check.ts";
 
 /** How a repair runs. */
 export interface RepairOptions {
@@ -43,14 +42,12 @@ const BY_RECOVERY: ReadonlySet<string> = new Set(["stuck", "poisoned"]);
 
 /** Repairs a root; see {@link RepairReport}. */
 export async function repairRoot(
-  storage: Storage,
-  disk: Disk,
-  fileSystem: FileSystem,
   context: StoreContext,
-  { dryRun = false }: RepairOptions,
+  disk: Disk,
+  look: () => Promise<Finding[]>,
+  { dryRun }: { readonly dryRun: boolean },
 ): Promise<RepairReport> {
-  const look = (): Promise<Finding[]> =>
-    storage.read(() => findProblems(storage, disk, fileSystem));
+  const { storage } = context;
   const before = await look();
   const mendable = before.filter(({ rule, fix }) => fix !== undefined && isMendable(rule));
   if (dryRun) {
@@ -64,7 +61,8 @@ export async function repairRoot(
   const backup = new Backup(disk, `${BACKUP}/${stamp(storage)}`);
   if (mendable.some(({ rule }) => BY_INIT.has(rule))) {
     for (const { file, rule } of mendable) if (BY_INIT.has(rule)) backup.keep(file);
-    initRoot(disk);
+    const others = before.filter((finding) => !mendable.includes(finding));
+    initRoot(disk, new Set(others.map(({ file }) => file)));
   }
   for (const { file, rule } of mendable) {
     if (BY_PATCH.has(rule)) await storage.commit((write) => patch(write, context, file, backup));

@@ -4,15 +4,19 @@ import type { Finding } from "../index.ts";
 import type { CommandResult } from "./command.ts";
 import { failure, success } from "./envelope.ts";
 import { EXIT_DONE, exitCodeOf } from "./exit-codes.ts";
-import { print } from "./output.ts";
+import { print } from "./streams.ts";
 import { visible } from "./render/safe-text.ts";
 import { describeTerminal, type Terminal } from "./render/terminal.ts";
+
+/** Ten times a second is more than the eye follows. */
+const PROGRESS_INTERVAL_MS = 100;
 
 export class Answer {
   readonly terminal: Terminal;
   readonly #isJson: boolean;
   readonly #warnings = new Map<string, Finding>();
   #hasProgress = false;
+  #lastProgressMs = Number.NEGATIVE_INFINITY;
   command = "";
   isQuiet = false;
 
@@ -29,6 +33,9 @@ export class Answer {
 
   progress(text: string): void {
     if (this.isQuiet || process.stderr.isTTY !== true) return;
+    const now = performance.now();
+    if (now - this.#lastProgressMs < PROGRESS_INTERVAL_MS) return;
+    this.#lastProgressMs = now;
     this.#hasProgress = true;
     process.stderr.write(`\r\x1b[K${visible(text)}`);
   }

@@ -27,7 +27,7 @@ export interface CommandContext {
   readonly options: OptionValues;
   /** `--dir`; absent: the working folder. */
   readonly dir: string | undefined;
-  /** Aborted when the user interrupts; a step that has not begun then throws {@link refuseAborted}. */
+  /** Aborted when the user interrupts; work of several steps then throws `ABORTED` at the next. */
   readonly signal: AbortSignal;
   readonly terminal: Terminal;
   /** Opens the store of the working folder or `--dir`; it is closed when the command ends. */

@@ -19,7 +19,9 @@ interface Help {
 
 /** The commands that begin with `group`; all when it is empty. */
 export function groupHelp(group: string): Help {
-  const names = Object.keys(REGISTRY).filter((name) => group === "" || name.startsWith(`${group} `));
+  const names = Object.keys(REGISTRY).filter(
+    (name) => group === "" || name.startsWith(`${group} `),
+  );
   const commands = names.map((name) => ({ command: name, summary: REGISTRY[name]?.summary ?? "" }));
   const lines = [
     group === "" ? "Keep the state of coding agents in files" : `Work with "${group}"`,
@@ -48,10 +50,15 @@ export function commandHelp(name: string, command: Command): Help {
     summary,
     "",
     ...wrap(`Usage: ${usage}`, MAX_WIDTH),
-    ...(details === "" ? [] : ["", ...details.split("\n").flatMap((line) => wrap(line, MAX_WIDTH))]),
+    ...(details === ""
+      ? []
+      : ["", ...details.split("\n").flatMap((line) => wrap(line, MAX_WIDTH))]),
     ...section("Options:", optionLines(command.options)),
     ...section("Options of every command:", optionLines(GLOBAL_OPTIONS)),
-    ...section("Examples:", command.examples.map((example) => `  ${example}`)),
+    ...section(
+      "Examples:",
+      command.examples.map((example) => `  ${example}`),
+    ),
     ...section("Data (--json):", indented(command.data.text)),
   ];
   const data = {

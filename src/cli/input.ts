@@ -74,7 +74,10 @@ function asReadError(error: unknown, name: string): unknown {
   if (error.code === "ENOENT" || error.code === "ENOTDIR") {
     return new FlowError("NOT_FOUND", `Cannot read ${name}: there is no such file`, { context });
   }
-  return new FlowError("IO", `Cannot read ${name}: ${String(error.code)}`, { context, cause: error });
+  return new FlowError("IO", `Cannot read ${name}: ${String(error.code)}`, {
+    context,
+    cause: error,
+  });
 }
 
 /** Characters that make a word a pattern. */
@@ -96,7 +99,7 @@ export async function expandPatterns(words: readonly string[]): Promise<string[]
     const { glob } = (await import("fast-glob")).default;
     const matches = await glob(word, { followSymbolicLinks: false, onlyFiles: true, dot: true });
     if (matches.length === 0) throw new FlowError("NOT_FOUND", `No file matches ${word}`);
-    files.push(...matches.sort());
+    for (const match of matches.sort()) files.push(match);
   }
   return [...new Set(files)];
 }

@@ -55,7 +55,8 @@ export function findCommand(argv: readonly string[]): Invocation {
       continue;
     }
     const command: string = group === null ? word : `${group} ${word}`;
-    if (Object.hasOwn(REGISTRY, command)) return { command, rest: [...rest, ...argv.slice(at + 1)] };
+    if (Object.hasOwn(REGISTRY, command))
+      return { command, rest: [...rest, ...argv.slice(at + 1)] };
     if (!GROUPS.has(command)) refuseCommand(command, group);
     group = command;
   }
@@ -124,7 +125,8 @@ function explain(error: unknown, specs: Readonly<Record<string, OptionSpec>>): u
   if (error.code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") {
     const names = Object.keys(specs).map((name) => `--${name}`);
     return new FlowError("BAD_REQUEST", `There is no option "${option}" here`, {
-      hint: didYouMean(option, names) ?? "See --help; a word that begins with a dash comes after --",
+      hint:
+        didYouMean(option, names) ?? "See --help; a word that begins with a dash comes after --",
     });
   }
   if (error.code === "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") {

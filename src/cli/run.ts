@@ -7,7 +7,7 @@ import { Answer } from "./answer.ts";
 import type { Command, CommandContext, CommandResult } from "./command.ts";
 import { asFlowError } from "./envelope.ts";
 import { EXIT_INTERRUPTED } from "./exit-codes.ts";
-import { surviveClosedPipes } from "./output.ts";
+import { surviveClosedPipes } from "./streams.ts";
 import { findCommand, parseWords, type OptionValues } from "./parse.ts";
 import { REGISTRY } from "./registry.ts";
 import { Session } from "./session.ts";
@@ -39,7 +39,8 @@ async function runCommand(name: string, words: readonly string[], answer: Answer
   const command = registration === undefined ? null : await registration.load();
   const { options, positionals } = parseWords(words, command?.options ?? {});
   if (options.flag("version")) return await answer.succeed(await version());
-  if (command === null || options.flag("help")) return await answer.succeed(await help(name, command));
+  if (command === null || options.flag("help"))
+    return await answer.succeed(await help(name, command));
   answer.isQuiet = options.flag("quiet");
   refuseWrongCount(name, positionals, command);
   return await execute(command, positionals, options, answer);
@@ -90,7 +91,10 @@ class Interruption {
   readonly #stop = (): void => {
     if (this.signal.aborted) process.exit(EXIT_INTERRUPTED);
     this.#controller.abort();
-    const error = new FlowError("ABORTED", "Interrupted before it was done; nothing was changed");
+    const error = new FlowError(
+      "ABORTED",
+      "Interrupted; what was not done by then does not happen",
+    );
     this.#timer = setTimeout(() => this.#refuse(error), INTERRUPT_GRACE_MS);
   };
 

@@ -65,10 +65,9 @@ function envelope(data: JsonSchema): JsonSchema {
   };
 }
 
-const option: JsonSchema = objectOf(
-  { name: TEXT, value: TEXT, multiple: FLAG, help: TEXT },
-  ["value"],
-);
+const option: JsonSchema = objectOf({ name: TEXT, value: TEXT, multiple: FLAG, help: TEXT }, [
+  "value",
+]);
 
 /** The document that `flowstore COMMAND --help --json` gives under `data`. */
 const command: JsonSchema = objectOf({

@@ -43,7 +43,9 @@ export function readCount(text: string, name: string): number {
 
 /** A moment as the store writes it. Without a zone it is UTC, as everything here. */
 export function readMoment(text: string, name: string): string {
-  const isIso = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/.test(text);
+  const isIso = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/.test(
+    text,
+  );
   const isLocal = text.includes("T") && !/(Z|[+-]\d{2}:\d{2})$/.test(text);
   const at = isIso ? new Date(isLocal ? `${text}Z` : text) : new Date(Number.NaN);
   if (!Number.isNaN(at.getTime())) return at.toISOString();

@@ -13,7 +13,9 @@
  * | `lockSync` copies its file system object each call and probes the clock again | one adapter a disk, answering at once through the async form |
  */
 
-import { lock } from "proper-lockfile";
+import { createRequire } from "node:module";
+import type * as ProperLockfile from "proper-lockfile";
+
 import { FlowError, isFlowError } from "../errors.ts";
 import type { Disk } from "./disk.ts";
 
@@ -21,6 +23,14 @@ import type { Disk } from "./disk.ts";
 const NEVER_STALE_MS = 2_147_483_647;
 /** How often the package renews its own time stamp; nobody here reads it. */
 const PACKAGE_HEARTBEAT_MS = 60_000;
+
+/** Loaded by the first write: it takes 14 ms, which a command that only reads need not wait. */
+let properLockfile: typeof ProperLockfile | undefined;
+
+function loadProperLockfile(): typeof ProperLockfile {
+  properLockfile ??= createRequire(import.meta.url)("proper-lockfile") as typeof ProperLockfile;
+  return properLockfile;
+}
 
 type Callback<T> = (error: unknown, value?: T) => void;
 
@@ -84,7 +94,7 @@ export async function takeExclusive(
   let adapter = adapters.get(disk);
   if (adapter === undefined) adapters.set(disk, (adapter = adapterOf(disk)));
   try {
-    return await lock(`${disk.root}/${path}#${holder}`, {
+    return await loadProperLockfile().lock(`${disk.root}/${path}#${holder}`, {
       lockfilePath: path,
       fs: adapter,
       realpath: false,

@@ -17,14 +17,11 @@ import type { Disk } from "../disk/disk.ts";
 import { sameStat, type FileEntry, type FileFault } from "./files.ts";
 import type { Fence } from "./fence.ts";
 import { checksum } from "./hash.ts";
-import { imageCounts, imageOf, isOlder, type Found } from "./judge.ts";
+import { imageCounts, imageOf, isExpectedEnd, isOlder, TAIL_BYTES, type Found } from "./judge.ts";
 import type { FileChange } from "./journal-lines.ts";
 import { pathOf } from "./journal-lines.ts";
 import type { Journal, WindowEntry } from "./journal.ts";
 import { folderOf, inFolder, nameOf, QUARANTINE } from "./layout.ts";
-
-/** So many bytes before an append are compared: more than any line's distinct end. */
-export const TAIL_BYTES = 64;
 
 /** Somebody took the fence down: this process slept, others have gone on. */
 export class Fenced extends Error {
@@ -180,15 +177,15 @@ function find(
   const stat = disk.stat(path);
   if (stat === null) return null;
   if (seen !== undefined && seen !== null && "text" in seen && sameStat(seen.stat, stat)) {
-    return { text: seen.text, changedMs: stat.ctimeMs };
+    return { text: seen.text, changedMs: stat.mtimeMs };
   }
   try {
     const text = disk.readText(path);
-    return text === null ? null : { text, changedMs: stat.ctimeMs };
+    return text === null ? null : { text, changedMs: stat.mtimeMs };
   } catch (error) {
     // Bytes that are no text: certainly not ours.
     if (!isFlowError(error, "CORRUPT")) throw error;
-    return { text: null, changedMs: stat.ctimeMs };
+    return { text: null, changedMs: stat.mtimeMs };
   }
 }
 
@@ -246,16 +243,13 @@ type Segment = NonNullable<ReturnType<Disk["open"]>>;
 /** Whether the segment is as it was when the record was written, or holds (part of) our bytes. */
 function isExpected(
   handle: Segment,
-  change: { readonly at: number; readonly tail: string },
+  change: Extract<FileChange, { append: string }>,
   data: Buffer,
   size: number,
 ): boolean {
-  if (size < change.at || tailOf(handle, change.at) !== change.tail) return false;
-  const present = Math.min(size - change.at, data.length);
-  const there = bytesAt(handle, change.at, present);
-  const same = there.every((byte, index) => byte === data[index]);
-  // After a power cut the end may be zeros: never data, since no line holds a NUL.
-  return same || there.every((byte, index) => byte === data[index] || byte === 0);
+  if (size < change.at) return false;
+  const there = bytesAt(handle, change.at, Math.min(size - change.at, data.length));
+  return isExpectedEnd(change, data, endBefore(handle, change.at), there);
 }
 
 function holds(handle: Segment, at: number, data: Buffer): boolean {
@@ -275,6 +269,10 @@ function bytesAt(handle: Segment, at: number, length: number): Buffer {
 
 /** Checksum of the bytes before `at`, by which a segment's end is recognised. */
 export function tailOf(handle: Segment, at: number): string {
+  return checksum(endBefore(handle, at));
+}
+
+function endBefore(handle: Segment, at: number): Buffer {
   const from = Math.max(0, at - TAIL_BYTES);
-  return checksum(bytesAt(handle, from, at - from));
+  return bytesAt(handle, from, at - from);
 }

@@ -7,11 +7,12 @@
  */
 
 import { FlowError, isFlowError } from "../errors.ts";
-import { applyPending, Fenced, tailOf, TAIL_BYTES, type StuckPath } from "./apply.ts";
+import { applyPending, Fenced, tailOf, type StuckPath } from "./apply.ts";
 import { encodeBatch, encodeSegmentHeader } from "./event-lines.ts";
 import { FRESH_MS } from "./files.ts";
 import { Fence } from "./fence.ts";
 import { checksum } from "./hash.ts";
+import { TAIL_BYTES } from "./judge.ts";
 import {
   JOURNAL_VERSION,
   pathOf,
@@ -20,7 +21,7 @@ import {
   type LedgerChange,
   type Run,
 } from "./journal-lines.ts";
-import { EVENTS, folderOf, inFolder, LOCAL_IGNORE } from "./layout.ts";
+import { CACHE, EVENTS, folderOf, inFolder, LOCAL_IGNORE } from "./layout.ts";
 import type { Storage, StorageOptions, Durability } from "./storage.ts";
 import { isFault, Writing, type Document, type IdSource, type WriteBase } from "./view.ts";
 
@@ -66,6 +67,8 @@ export class Committer implements WriteBase {
   /** A look since the decision began is exact: before the record is written all is looked at again. */
   #exactSince = 0;
   #nextTidyBytes = 0;
+  /** What could not be brought into the files when it was last tried. */
+  #stuck: readonly StuckPath[] = [];
   #noGitAt = -Infinity;
   /** Committed by `relaxed`, neither synced nor applied yet. */
   hasDeferred = false;
@@ -91,10 +94,14 @@ export class Committer implements WriteBase {
     const { journal, disk } = this.#storage;
     const isFresh = this.#fence === null;
     this.#fence ??= Fence.raise(disk, this.#options.randomName);
-    if (isFresh) journal.begin(this.#sync);
-    else journal.tail();
+    if (!isFresh) journal.tail();
+    if (isFresh || journal.needsBegin) journal.begin(this.#sync);
+    if (isFresh) this.#ensureLocalIgnore(this.#fence);
     if (this.hasDeferred && !isFresh) return;
-    if (journal.head.n > journal.ok) journal.confirm(this.#sync);
+    // Others' records are synced before they are applied, whatever this process does with its own.
+    if (journal.head.n > journal.ok || journal.unapplied().length > 0) {
+      journal.confirm(isFresh || this.#sync);
+    }
     this.hasDeferred = false;
     this.#apply(new Map());
   }
@@ -106,18 +113,47 @@ export class Committer implements WriteBase {
     this.#storage.journal.tail();
     this.#storage.journal.confirm(this.#sync);
     this.#apply(new Map());
+    this.#tidy();
+  }
+
+  /** Under the guard, when nobody waits: what readers would otherwise learn from the whole log. */
+  leaveCache(): void {
+    const { disk, files, journal, lastEvents } = this.#storage;
+    const fence = this.#fence;
+    let logBytes = 0;
+    for (const [bytes] of journal.ledger.numbered.values()) logBytes += bytes;
+    try {
+      if (fence === null || this.hasDeferred || !lastEvents.isCacheDue(logBytes)) return;
+      const old = lastEvents.oldCaches();
+      lastEvents.refresh(this.names(EVENTS), files.freshSince(), files.now());
+      const { name, text } = lastEvents.toCache();
+      disk.rename(fence.stage(text), inFolder(CACHE, name));
+      for (const other of old) if (other !== name) disk.remove(inFolder(CACHE, other));
+    } catch (error) {
+      // A cache that could not be written costs time, no answer.
+      if (!isFlowError(error, "IO")) throw error;
+    }
   }
 
   /** Takes the fence down. */
   end(): void {
-    this.#fence?.lower();
+    const fence = this.#fence;
     this.#fence = null;
+    try {
+      fence?.lower();
+    } catch (error) {
+      // The next fence sweeps what could not be removed.
+      if (!isFlowError(error, "IO")) throw error;
+    }
   }
 
-  /** `local/` ignores itself, so that a commit without `.flow/.gitignore` does not add it. */
-  ensureLocalIgnore(): void {
+  /**
+   * `local/` ignores itself, so that a commit without `.flow/.gitignore` does not add it.
+   * Renamed into place: two first writers may both do it, and a kill leaves no empty one.
+   */
+  #ensureLocalIgnore(fence: Fence): void {
     const { disk } = this.#storage;
-    if (disk.stat(LOCAL_IGNORE) === null) disk.create(LOCAL_IGNORE, "*\n");
+    if (disk.stat(LOCAL_IGNORE) === null) disk.rename(fence.stage("*\n"), LOCAL_IGNORE);
   }
 
   /** Applies what is committed; `false` when the fence fell. */
@@ -127,7 +163,7 @@ export class Committer implements WriteBase {
     if (fence === null) return false;
     let stuck: readonly StuckPath[] = [];
     try {
-      stuck = applyPending({
+      this.#stuck = stuck = applyPending({
         disk,
         fence,
         journal,
@@ -166,9 +202,9 @@ export class Committer implements WriteBase {
 
   get(path: string, exact: boolean): Document | null {
     const { files, overlay } = this.#storage;
-    const before = files.seen(path);
+    const before = exact ? files.seen(path, this.#since) : undefined;
     const file = files.look(path, exact ? this.#exactSince : this.#since);
-    if (exact && before !== undefined && before !== file) throw new StaleLook();
+    if (before !== undefined && before !== file) throw new StaleLook();
     if (overlay.isEmpty) return file;
     const instead = overlay.at(path, file);
     return instead === undefined ? file : instead;
@@ -212,6 +248,7 @@ export class Committer implements WriteBase {
     }
     log.refresh(names, files.now(), files.now());
     const provisional = log.look(ledger).events.filter((one) => one.provisional);
+    if (provisional.length === 0) this.#foreignCheckedAt = version;
     const runs: [number, number, string, number][] = [];
     let highest: string | null = null;
     for (const { event, segment, line, sequence } of provisional) {
@@ -242,6 +279,7 @@ export class Committer implements WriteBase {
     const { journal } = this.#storage;
     const fence = this.#fence;
     if (fence === null) return "lost";
+    const { removals } = journal;
     const staged = new Map<string, string>();
     try {
       const record = this.#recordOf(write);
@@ -249,7 +287,8 @@ export class Committer implements WriteBase {
       if (durability !== "relaxed") this.#stage(fence, record, staged);
       if (!this.#isUnchanged(record)) return "lost";
       journal.tail();
-      if (journal.head.n !== this.#headAtAttempt || journal.poisoned) return "lost";
+      if (journal.head.n !== this.#headAtAttempt || journal.needsBegin) return "lost";
+      this.#refuseStuck(record);
       if (!journal.append(record, durability === "full")) return "lost";
       journal.acknowledge(record, durability === "full");
     } catch (error) {
@@ -264,12 +303,13 @@ export class Committer implements WriteBase {
     }
     this.#foreignCheckedAt =
       Object.keys(this.#foreign.numbered).length > 0 ? -1 : this.#foreignCheckedAt;
+    if (removals !== journal.removals) throw goneError();
     if (durability === "relaxed") {
       this.hasDeferred = true;
       return "kept";
     }
     if (!this.#apply(staged)) return "fenced";
-    if (journal.isGone()) throw goneError();
+    if (journal.isGone(removals)) throw goneError();
     this.#tidy();
     return "kept";
   }
@@ -280,6 +320,30 @@ export class Committer implements WriteBase {
     } catch (error) {
       // They go with the fence at the latest.
       if (!isFlowError(error, "IO")) throw error;
+    }
+  }
+
+  /**
+   * A path that could not be written when this hold began takes nothing more: what is answered
+   * must be in the files. A segment that could not be made stands for all of its folder.
+   */
+  #refuseStuck(record: CommitRecord): void {
+    const { journal } = this.#storage;
+    for (const { n, path, reason } of this.#stuck) {
+      const isWaiting = (change: FileChange): boolean => "put" in change && change.put === path;
+      const isSegment =
+        folderOf(path) === EVENTS && journal.window.get(n)?.record.changes.some(isWaiting) === true;
+      const meets = (change: FileChange): boolean =>
+        pathOf(change) === path || (isSegment && folderOf(pathOf(change)) === EVENTS);
+      if (!record.changes.some(meets)) continue;
+      throw new FlowError(
+        "IO",
+        `Cannot write ${path}: an earlier change of it still waits (${reason})`,
+        {
+          context: { operation: "write", file: path },
+          hint: "Nothing was changed. See that the file can be written, then try again.",
+        },
+      );
     }
   }
 
@@ -400,10 +464,7 @@ export class Committer implements WriteBase {
     if (bytes >= SEGMENT_BYTES) return null;
     const found = { segment: own.segment, bytes, lines, tail: own.tail };
     const path = inFolder(EVENTS, own.segment);
-    const isPending =
-      !overlay.isEmpty &&
-      (overlay.appendsTo(path).length > 0 || overlay.at(path, null) !== undefined);
-    if (isPending) return this.hasDeferred ? found : null;
+    if (!overlay.isEmpty && overlay.endOf(path) !== null) return this.hasDeferred ? found : null;
     const handle = disk.open(path, "write");
     if (handle === null) return null;
     try {
@@ -440,7 +501,7 @@ export class Committer implements WriteBase {
   #tidy(): void {
     const { journal } = this.#storage;
     try {
-      journal.removeOldFiles();
+      journal.removeOldFiles(this.#sync);
       if (journal.size < Math.max(ROTATE_BYTES, this.#nextTidyBytes)) return;
       this.#nextTidyBytes = journal.size + TIDY_STEP_BYTES;
       const isUrgent = journal.size > ROTATE_AT_ALL_COST_BYTES;
@@ -456,10 +517,11 @@ export class Committer implements WriteBase {
     if (journal.size < limit || this.hasDeferred || journal.poisoned) return;
     try {
       const { n, paths, folders } = this.#unsynced();
-      if (this.#sync) for (const path of paths) this.#syncOne(path);
-      if (this.#sync) for (const folder of folders) this.#storage.disk.syncFolder(folder);
+      // Whatever this store's durability: a record by another process may go with the old file.
+      for (const path of paths) this.#syncOne(path);
+      for (const folder of folders) this.#storage.disk.syncFolder(folder);
       journal.raiseFloor(n);
-      journal.rotate({ sync: this.#sync });
+      journal.rotate({ sync: true });
       this.#nextTidyBytes = 0;
     } catch (error) {
       // A longer journal does no harm; the next close or commit tries again.
@@ -486,17 +548,17 @@ export class Committer implements WriteBase {
       }
       n = record.n;
     }
-    return { n, paths, folders: new Set([...paths].map(folderOf)) };
+    return { n, paths, folders: new Set([...paths].flatMap(foldersOf)) };
   }
 
   /** In the background, without the guard: makes what was applied durable, then says so. */
   async raiseFloor(pause: () => Promise<boolean>): Promise<void> {
     const { disk, journal } = this.#storage;
-    journal.tail();
-    const { n, paths, folders } = this.#unsynced();
-    if (paths.size === 0 || journal.poisoned || journal.header === null) return;
-    const epoch = journal.header.epoch;
     try {
+      journal.tail();
+      const { n, paths, folders } = this.#unsynced();
+      if (paths.size === 0 || journal.poisoned || journal.header === null) return;
+      const epoch = journal.header.epoch;
       let count = 0;
       for (const path of paths) {
         disk.syncFile(path);
@@ -507,10 +569,17 @@ export class Committer implements WriteBase {
       journal.tail();
       if (journal.header?.epoch === epoch && !journal.poisoned) journal.raiseFloor(n);
     } catch (error) {
-      // A failed sync leaves the floor where it is: the records above it are kept.
-      if (!isFlowError(error, "IO")) throw error;
+      // A failed sync leaves the floor where it is: the records above it are kept. What else
+      // fails here, the next call of a user meets and is told of.
+      if (!isFlowError(error)) throw error;
     }
   }
+}
+
+/** The folders above a path: a new one's name lasts only when its own folder was synced. */
+function foldersOf(path: string): string[] {
+  const folder = folderOf(path);
+  return folder === "" ? [folder] : [folder, ...foldersOf(folder)];
 }
 
 function refuseLinkedFolder(folder: string, stat: { isDirectory(): boolean } | null): void {
@@ -521,7 +590,7 @@ function refuseLinkedFolder(folder: string, stat: { isDirectory(): boolean } | n
   });
 }
 
-function goneError(): FlowError {
+export function goneError(): FlowError {
   return new FlowError(
     "IO",
     "Cannot tell whether the change was kept: local/ was removed meanwhile",

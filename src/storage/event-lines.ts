@@ -109,6 +109,36 @@ export function decodeEventLine(line: Buffer): ReadLine {
   return { kind: "event", event: value as EventLine };
 }
 
+/** The keys before the payload, as `encodeBatch` writes them. */
+const HEAD =
+  /^\{"id":"([0-9A-Z]{26})","stream":("(?:[^"\\]|\\.)*"),"type":("(?:[^"\\]|\\.)*"),"schemaVersion":(\d+),"createdAt":"([^"\\]*)","txId":"([^"\\]*)","n":(\d+),"of":(\d+)[,}]/;
+/** A head that is longer is read as a whole line. */
+const HEAD_BYTES = 512;
+
+/** Reads the keys before the payload: three times as fast, for who needs no more. */
+export function decodeEventHead(line: Buffer): ReadLine {
+  const at = line.length - SEAL_BYTES;
+  if (at < EMPTY_OBJECT_BYTES) return decodeEventLine(line);
+  const head = HEAD.exec(line.toString("utf8", 0, Math.min(at, HEAD_BYTES)));
+  if (head === null) return decodeEventLine(line);
+  if (line.toString("latin1", at) !== `${SEAL_START}${checksum(line.subarray(0, at))}"}`) {
+    return decodeEventLine(line);
+  }
+  const [, id = "", stream = "", type = "", schemaVersion, createdAt = "", txId = "", n, of] = head;
+  const event = {
+    id,
+    stream: JSON.parse(stream) as string,
+    type: JSON.parse(type) as string,
+    schemaVersion: Number(schemaVersion),
+    createdAt,
+    txId,
+    n: Number(n),
+    of: Number(of),
+    payload: null,
+  };
+  return { kind: "event", event };
+}
+
 function whyDamaged(line: Buffer): string {
   const start = line.toString("latin1", 0, 7);
   if (start === "<<<<<<<" || start === "=======" || start === ">>>>>>>") {

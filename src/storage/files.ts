@@ -107,9 +107,10 @@ export class Files {
     for (const folder of this.#folders.values()) folder.lookedAt = -Infinity;
   }
 
-  /** What was last seen at a path; `undefined` when it was never looked at. */
-  seen(path: string): FileEntry | FileFault | null | undefined {
-    return this.#files.get(path)?.entry;
+  /** What was last seen at a path, at `since` or later; else `undefined`. */
+  seen(path: string, since = -Infinity): FileEntry | FileFault | null | undefined {
+    const seen = this.#files.get(path);
+    return seen !== undefined && seen.lookedAt >= since ? seen.entry : undefined;
   }
 
   /** A file as seen at `since` or later; `null` when there is none. */

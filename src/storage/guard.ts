@@ -155,14 +155,20 @@ export class Guard {
       if (this.#held?.generation === generation) this.#held.lost = true;
     });
     if (release === null) return false;
-    // Somebody who judged an earlier holder dead may have gone on to the next name meanwhile.
-    if (this.#generation() !== generation) {
-      await release();
-      return false;
+    try {
+      // Somebody who judged an earlier holder dead may have gone on to the next name meanwhile.
+      if (this.#generation() !== generation) {
+        await release();
+        return false;
+      }
+      const owner = inFolder(GUARD, `${generation}.owner.json`);
+      this.#disk.remove(owner);
+      this.#disk.create(owner, `${JSON.stringify(this.#owner(), null, 2)}\n`);
+    } catch (error) {
+      // A guard that nobody knows to be held would be waited for until it counts as silent.
+      await release().catch(() => undefined);
+      throw error;
     }
-    const owner = inFolder(GUARD, `${generation}.owner.json`);
-    this.#disk.remove(owner);
-    this.#disk.create(owner, `${JSON.stringify(this.#owner(), null, 2)}\n`);
     const beat = setInterval(() => this.beat(), BEAT_MS);
     beat.unref();
     this.#held = { generation, release, since: this.#options.monotonicMs(), beat, lost: false };
@@ -182,11 +188,15 @@ export class Guard {
     }
   }
 
+  /**
+   * Removes the tickets of processes that have ended, and those that say nothing: a kill between
+   * making and writing one leaves it so. Whoever is just writing his loses a turn at the most.
+   */
   #removeDeadTickets(): void {
     for (const name of this.#disk.list(GUARD_QUEUE) ?? []) {
       const path = inFolder(GUARD_QUEUE, name);
       const ticket = this.#readOwner(path);
-      if (ticket !== null && isAlive(ticket) === false) this.#disk.remove(path);
+      if (ticket === null || isAlive(ticket) === false) this.#disk.remove(path);
     }
   }
 
@@ -226,11 +236,16 @@ export class Guard {
     if (held === null) return;
     this.#held = null;
     clearInterval(held.beat);
-    if (!held.lost) this.#disk.remove(inFolder(GUARD, `${held.generation}.owner.json`));
-    await held.release().catch((error: unknown) => {
-      // The package was told before that the lock is lost, and has released it itself.
-      if ((error as { code?: unknown }).code !== "ERELEASED") throw error;
-    });
+    try {
+      if (!held.lost) this.#disk.remove(inFolder(GUARD, `${held.generation}.owner.json`));
+      await held.release();
+    } catch (error) {
+      // ERELEASED: the package was told before that the lock is lost, and has released it itself.
+      // A name that cannot be removed shows no life from here on, and is taken for silent.
+      const { code, cause } = error as { code?: unknown; cause?: unknown };
+      if (code !== "ERELEASED" && !isFlowError(error, "IO") && !isFlowError(cause, "IO"))
+        throw error;
+    }
   }
 
   /** Watches the holder, and takes the guard from one that is dead or silent. */

@@ -20,10 +20,13 @@
  * | rotation by a seal that competes for a number | a paused writer appends to the old file after its copy was taken |
  * | the old file stays until the new one holds a synced record of its own | a power cut leaves neither |
  * | a mark counts in its boot only | a rename that was not synced is believed to have happened |
+ * | a line is whole by its checksum, not by its last LF | a line cut by one byte, answered as failed, is completed by the LF of the next |
+ * | no rotation past a record without `ok` | the successor leaves it out, and its writer believes it won |
  */
 
 import { FlowError, isFlowError } from "../errors.ts";
 import type { Disk, Handle } from "../disk/disk.ts";
+import { ioError } from "../disk/io-error.ts";
 import {
   decodeLine,
   encodeLine,
@@ -33,11 +36,13 @@ import {
   type JournalHeader,
   type JournalLine,
 } from "./journal-lines.ts";
-import { inFolder, JOURNAL, LOCAL } from "./layout.ts";
+import { folderOf, inFolder, JOURNAL, LOCAL } from "./layout.ts";
 import { Ledger } from "./ledger.ts";
 
 /** The only file whose name two processes may both want; made by `link`, which one of them wins. */
-const FIRST_FILE = "000000000000-first.jsonl";
+const FIRST_FILE = "000000000000-first";
+/** So many first files without a header, one after another, are no leftovers of power cuts. */
+const MAX_FIRST_FILES = 9;
 const FILE_PATTERN = /^(\d{12,})-[a-z0-9]+\.jsonl$/;
 
 /** A record that is not yet known to be in the files and synced. */
@@ -53,6 +58,8 @@ export interface WindowEntry {
 export interface JournalListener {
   /** A commit became visible. */
   committed(record: CommitRecord): void;
+  /** A commit that was visible before is in the files now: looks at them are out of date. */
+  applied(record: CommitRecord): void;
   /** What happened since the last look is not known: nothing remembered may be trusted. */
   lost(): void;
 }
@@ -60,6 +67,8 @@ export interface JournalListener {
 export interface JournalOptions {
   readonly bootId: string;
   readonly randomName: () => string;
+  /** Nothing will be written: the file is not even opened for it. */
+  readonly readOnly: boolean;
 }
 
 /** Stands for the boot of marks that were made elsewhere. */
@@ -83,8 +92,8 @@ export class Journal {
   /** The last commit of which the listener was told, by epoch. */
   #told: { epoch: string; n: number } | null = null;
   #oldFilesLeft = true;
-  /** How often the open file was found removed without a successor. */
-  #removals = 0;
+  /** Successors that a seal names and that are not there: lost by a power cut under `none`, or removed. */
+  readonly #deadEnds = new Set<string>();
   /** The folder was copied: its marks speak of other files. */
   #copied = false;
 
@@ -102,6 +111,8 @@ export class Journal {
   readonly #unfinished = new Map<number, WindowEntry>();
   /** Rises with everything that is read. */
   version = 0;
+  /** How often the open file was found removed without a successor: `local/` was. */
+  removals = 0;
 
   constructor(disk: Disk, listener: JournalListener, options: JournalOptions) {
     this.#disk = disk;
@@ -139,7 +150,10 @@ export class Journal {
   tail(): boolean {
     const before = this.version;
     for (;;) {
-      if (this.#handle === null && !this.#locate()) break;
+      if (this.#handle === null && !this.#locate()) {
+        if (this.head.id !== "") this.#forget();
+        break;
+      }
       const handle = this.#handle as Handle | null;
       if (handle === null) break;
       const stat = handle.stat();
@@ -150,17 +164,25 @@ export class Journal {
       }
       if (stat.nlink > 0) break;
       // The file was removed without a successor: `local/` was deleted (git clean -fdx).
-      this.#removals += 1;
+      this.removals += 1;
       this.#close();
-      if (!this.#locate()) {
-        this.#forget();
-        break;
-      }
     }
     return this.version !== before;
   }
 
   #readTo(handle: Handle, size: number): void {
+    try {
+      this.#readBytes(handle, size);
+    } catch (error) {
+      // Half of it may be taken over already: the next look begins at the start.
+      this.#close();
+      this.#forget();
+      throw error;
+    }
+    this.version += 1;
+  }
+
+  #readBytes(handle: Handle, size: number): void {
     const carried = this.#rest.length;
     const bytes = Buffer.allocUnsafe(carried + size - this.#offset);
     this.#rest.copy(bytes);
@@ -173,43 +195,48 @@ export class Journal {
     }
     const whole = bytes.subarray(0, filled);
     const used = splitLines(whole, (line) => this.#take(line));
-    this.#rest = Buffer.from(whole.subarray(used));
-    this.version += 1;
+    const rest = whole.subarray(used);
+    this.#rest = rest.length === 0 || this.#take(rest) ? Buffer.alloc(0) : Buffer.from(rest);
   }
 
-  #take(bytes: Buffer): void {
+  /** Takes over what a line says; `false` for a void one. */
+  #take(bytes: Buffer): boolean {
     const mine = this.#mine;
     // Our own record, byte for byte: it need not be parsed to be known.
     const line: JournalLine | null =
       mine !== null && bytes.equals(mine.line)
         ? mine.record
         : decodeLine(bytes, inFolder(JOURNAL, this.#file ?? ""));
-    if (line === null) return;
+    if (line === null) return false;
     switch (line.kind) {
       case "header":
         if (this.#header === null) this.#start(line);
-        return;
+        break;
       case "record":
         this.#takeRecord(line);
-        return;
+        break;
       case "seal":
-        if (this.#sealedBy === null && this.#follows(line)) {
-          this.#sealedBy = { n: line.n, next: line.next };
-        }
-        return;
+        this.#takeSeal(line);
+        break;
       case "ok":
         if (this.#isOnChain(line.n, line.id) && !this.poisoned) this.#takeOk(line.n, line.synced);
-        return;
+        break;
       case "mark":
         if (line.n <= this.ok) this.#takeMark(line.n, line.boot, line.stuck ?? []);
-        return;
+        break;
       case "floor":
         if (line.n <= this.ok) this.#takeFloor(line.n);
-        return;
+        break;
       case "poison":
         this.#takePoison();
-        return;
+        break;
     }
+    return true;
+  }
+
+  #takeSeal(seal: { n: number; prev: string; next: string }): void {
+    if (this.#sealedBy !== null || !this.#follows(seal) || this.#deadEnds.has(seal.next)) return;
+    this.#sealedBy = { n: seal.n, next: seal.next };
   }
 
   #follows(line: { n: number; prev: string }): boolean {
@@ -251,6 +278,7 @@ export class Journal {
       entry.appliedIn = mark;
       entry.stuck = NO_PATHS;
       if (mark === this.#options.bootId) this.#unfinished.delete(k);
+      this.#listener.applied(entry.record);
     }
     for (const [k, path] of stuck) {
       const entry = this.window.get(k);
@@ -346,7 +374,12 @@ export class Journal {
   }
 
   #close(): void {
-    this.#handle?.close();
+    try {
+      this.#handle?.close();
+    } catch (error) {
+      // The descriptor is gone all the same, and what matters was synced.
+      if (!isFlowError(error, "IO")) throw error;
+    }
     this.#handle = null;
     this.#file = null;
     this.#offset = 0;
@@ -373,7 +406,7 @@ export class Journal {
   /** Opens a file and reads it; `false` when it is gone or has no header. */
   #open(name: string): boolean {
     this.#close();
-    const handle = this.#disk.open(inFolder(JOURNAL, name), "append");
+    const handle = this.#openFile(inFolder(JOURNAL, name));
     if (handle === null) return false;
     this.#handle = handle;
     this.#file = name;
@@ -384,8 +417,23 @@ export class Journal {
     return false;
   }
 
+  /** On a read-only root it is opened for reading: a write fails then, as it must. */
+  #openFile(path: string): Handle | null {
+    if (this.#options.readOnly) return this.#disk.open(path, "read");
+    try {
+      return this.#disk.open(path, "append");
+    } catch (error) {
+      const errno = isFlowError(error, "IO") ? error.context["errno"] : null;
+      if (errno !== "EACCES" && errno !== "EROFS" && errno !== "EPERM") throw error;
+      return this.#disk.open(path, "read");
+    }
+  }
+
   #follow(next: string): void {
-    if (!this.#open(next)) this.#locate();
+    if (this.#open(next)) return;
+    // Replaced by a later file, which is found, or lost: then its seal leads nowhere and is void.
+    this.#deadEnds.add(next);
+    this.#locate();
   }
 
   /**
@@ -408,13 +456,14 @@ export class Journal {
 
   /** Whether a file may be started from: the first one, or one with a valid line after its header. */
   #hasSuccessors(name: string): boolean {
-    if (name === FIRST_FILE) return true;
+    if (name.startsWith(FIRST_FILE)) return true;
     const bytes = this.#disk.read(inFolder(JOURNAL, name));
     if (bytes === null) return false;
     let lines = 0;
-    splitLines(bytes, (line) => {
+    const count = (line: Buffer): void => {
       if (lines < 2 && decodeLine(line, name) !== null) lines += 1;
-    });
+    };
+    count(bytes.subarray(splitLines(bytes, count)));
     return lines > 1;
   }
 
@@ -425,19 +474,40 @@ export class Journal {
    * or copied one for a successor, and checks that the open file is still the one in the folder.
    */
   begin(sync: boolean): void {
-    if (this.#handle !== null && this.#file !== null && this.#sealedBy === null) {
-      const there = this.#disk.stat(inFolder(JOURNAL, this.#file));
-      if (there === null || there.ino !== this.#handle.stat().ino) {
-        this.tail();
-        if (this.#handle !== null && this.#sealedBy === null) this.#close();
-      }
-    }
+    this.#leaveIfMoved();
     this.tail();
     if (this.#handle === null) {
       this.#makeFirst(sync);
       this.tail();
     }
-    if (this.#copied || this.poisoned) this.rotate({ sync, newClone: this.#copied });
+    while (this.#handle !== null && (this.#copied || this.poisoned)) {
+      if (!this.poisoned) this.confirm(sync);
+      this.rotate({ sync, newClone: this.#copied });
+    }
+    // Whoever made the file may have been killed before its name was durable.
+    if (sync && this.synced <= (this.#header?.base ?? 0)) this.#syncNames();
+  }
+
+  /** Whether a writer must {@link begin} before it goes on. */
+  get needsBegin(): boolean {
+    return this.#header === null || this.poisoned || this.#copied;
+  }
+
+  #leaveIfMoved(): void {
+    if (this.#handle !== null && this.#file !== null && this.#sealedBy === null) {
+      const there = this.#disk.stat(inFolder(JOURNAL, this.#file));
+      if (there === null || there.ino !== this.#handle.stat().ino) {
+        this.tail();
+        if (this.#handle !== null && this.#sealedBy === null) {
+          this.removals += 1;
+          this.#close();
+        }
+      }
+    }
+  }
+
+  #syncNames(): void {
+    for (const folder of [JOURNAL, LOCAL, folderOf(LOCAL)]) this.#disk.syncFolder(folder);
   }
 
   #makeFirst(sync: boolean): void {
@@ -445,11 +515,18 @@ export class Journal {
     const header = this.#headerAfter(0, this.#options.randomName(), true);
     this.#disk.create(temporary, encodeLine(header));
     if (sync) this.#disk.syncFile(temporary);
-    // Taken means that another process began the epoch: its file is read next.
-    this.#disk.link(temporary, inFolder(JOURNAL, FIRST_FILE));
-    this.#disk.remove(temporary);
-    if (sync) this.#disk.syncFolder(JOURNAL);
-    if (sync) this.#disk.syncFolder(LOCAL);
+    try {
+      for (let count = 1; count <= MAX_FIRST_FILES; count += 1) {
+        const name = `${FIRST_FILE}${count === 1 ? "" : count}.jsonl`;
+        // Taken means that another process began the epoch, unless a power cut emptied the file.
+        if (this.#disk.link(temporary, inFolder(JOURNAL, name)) || this.#open(name)) return;
+      }
+    } finally {
+      this.#disk.remove(temporary);
+    }
+    throw new FlowError("CORRUPT", `Cannot begin a journal: ${JOURNAL}/ is full of damaged files`, {
+      context: { file: JOURNAL },
+    });
   }
 
   #headerAfter(base: number, baseId: string, newClone: boolean): JournalHeader {
@@ -483,26 +560,46 @@ export class Journal {
    */
   append(record: CommitRecord, sync: boolean): boolean {
     const handle = this.#writable();
-    const removals = this.#removals;
+    const { removals } = this;
     const line = encodeLine(record);
     this.#mine = { record, line: line.subarray(1, -1), won: false };
     const mine = this.#mine;
     try {
-      handle.write(line);
+      this.#writeRecord(handle, line, mine);
       if (sync) this.#sync(handle);
-      this.tail();
+      this.#readBack();
     } finally {
       this.#mine = null;
     }
-    if (mine.won) return true;
-    if (removals !== this.#removals) throw unknownOutcome("the journal was removed");
-    return false;
+    if (removals !== this.removals) throw unknownOutcome("local/ was removed meanwhile");
+    return mine.won;
+  }
+
+  #writeRecord(handle: Handle, line: Buffer, mine: { readonly won: boolean }): void {
+    try {
+      handle.write(line);
+    } catch (error) {
+      // Cut short. If only the last LF is missing it counts all the same.
+      this.#readBack();
+      if (!mine.won) throw error;
+    }
+  }
+
+  /** After something was written that may count: what cannot be read is not known. */
+  #readBack(): void {
+    try {
+      this.tail();
+    } catch (error) {
+      if (!isFlowError(error)) throw error;
+      throw unknownOutcome(error.message, { cause: error });
+    }
   }
 
   #writable(): Handle {
-    if (this.#handle === null || this.poisoned) {
-      throw new FlowError("INTERNAL", "Cannot append to the journal: it is not open");
+    if (this.poisoned) {
+      throw new FlowError("INTERNAL", "Cannot append to the journal: a sync of it failed");
     }
+    if (this.#handle === null) throw ioError("write", JOURNAL, "ENOENT");
     return this.#handle;
   }
 
@@ -512,18 +609,18 @@ export class Journal {
     } catch (error) {
       if (!isFlowError(error, "IO")) throw error;
       this.#poison(handle);
-      throw unknownOutcome(error.message, error);
+      throw unknownOutcome(error.message, { cause: error, mustReopen: true });
     }
   }
 
   #poison(handle: Handle): void {
     try {
       handle.write(encodeLine({ kind: "poison", v: JOURNAL_VERSION }));
+      this.tail();
     } catch (error) {
       // Expected on the failing disk that brought us here: the caller is told "unknown" anyway.
-      if (!isFlowError(error, "IO")) throw error;
+      if (!isFlowError(error)) throw error;
     }
-    this.tail();
   }
 
   /** Makes everything up to the head durable (if asked to) and lets it count for everybody. */
@@ -540,8 +637,14 @@ export class Journal {
   /** Lets the appended record count, its sync done by {@link append}. */
   acknowledge(record: CommitRecord, synced: boolean): void {
     const { n, id } = record;
-    this.#writable().write(encodeLine({ kind: "ok", v: JOURNAL_VERSION, n, id, synced }));
-    this.tail();
+    try {
+      this.#writable().write(encodeLine({ kind: "ok", v: JOURNAL_VERSION, n, id, synced }));
+    } catch (error) {
+      // The record is there, and whoever writes next will take it for committed.
+      if (!isFlowError(error, "IO")) throw error;
+      throw unknownOutcome(error.message, { cause: error });
+    }
+    this.#readBack();
   }
 
   /** Says that everything up to `n` is in the files, but for `stuck`. */
@@ -566,9 +669,10 @@ export class Journal {
     this.tail();
   }
 
-  /** Whether the open file is still the one that everybody finds. */
-  isGone(): boolean {
-    return this.#handle === null || (this.#handle.stat().nlink === 0 && this.#sealedBy === null);
+  /** Whether the file was removed without a successor since `removals` was read. */
+  isGone(removals: number): boolean {
+    this.#readBack();
+    return this.removals !== removals;
   }
 
   /**
@@ -579,12 +683,14 @@ export class Journal {
    */
   rotate({ sync, newClone = false }: { sync: boolean; newClone?: boolean }): void {
     const handle = this.#handle;
-    if (handle === null) return;
+    // A record without `ok` is not in the header, and must not be passed over.
+    if (handle === null || this.head.n > this.ok) return;
     const { randomName } = this.#options;
     const base = this.head.n + 1;
     const id = randomName();
     const name = `${String(base).padStart(12, "0")}-${randomName()}.jsonl`;
     const path = inFolder(JOURNAL, name);
+    this.#oldFilesLeft = true;
     this.#disk.create(path, encodeLine(this.#headerAfter(base, id, newClone)));
     if (sync) this.#disk.syncFile(path);
     if (sync) this.#disk.syncFolder(JOURNAL);
@@ -599,7 +705,9 @@ export class Journal {
       this.#disk.remove(path);
       return;
     }
-    if (wasPoisoned) this.#appendEmpty(sync);
+    // A record of its own lets everybody start from the successor, and the older file go.
+    this.#appendEmpty(sync);
+    this.removeOldFiles(sync);
   }
 
   #appendEmpty(sync: boolean): void {
@@ -619,12 +727,14 @@ export class Journal {
   /**
    * Removes files that the current one has replaced. Only after it holds a synced record of its
    * own: until then a power cut may take its name away and leave the older one as the truth.
+   * A successor whose number a record has won since is an orphan: its seal can win no more.
    */
-  removeOldFiles(): void {
-    if (!this.#oldFilesLeft || this.#header === null || this.synced <= this.#header.base) return;
+  removeOldFiles(sync: boolean): void {
+    const kept = sync ? this.synced : this.ok;
+    if (!this.#oldFilesLeft || this.#header === null || kept <= this.#header.base) return;
     for (const name of this.#disk.list(JOURNAL) ?? []) {
       const base = FILE_PATTERN.exec(name)?.[1];
-      const replaced = base !== undefined && Number(base) <= this.#header.base;
+      const replaced = base !== undefined && Number(base) <= kept;
       // A temporary of a first file is of no use once there is a journal.
       if ((replaced && name !== this.#file) || name.endsWith(".tmp")) {
         this.#disk.remove(inFolder(JOURNAL, name));
@@ -642,10 +752,13 @@ function range(from: number, to: number): number[] {
   return to < from ? [] : Array.from({ length: to - from + 1 }, (_, index) => from + index);
 }
 
-function unknownOutcome(why: string, cause?: unknown): FlowError {
+function unknownOutcome(
+  why: string,
+  { cause, mustReopen = false }: { cause?: unknown; mustReopen?: boolean } = {},
+): FlowError {
   return new FlowError("IO", `Cannot tell whether the change was kept: ${why}`, {
-    context: { outcome: "unknown", file: JOURNAL },
-    hint: "Open the store again and look; the change is there wholly or not at all.",
+    context: { outcome: "unknown", mustReopen, file: JOURNAL },
+    hint: "Look again (after a failed sync open the store anew); the change is there wholly or not at all.",
     cause,
   });
 }

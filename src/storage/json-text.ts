@@ -58,8 +58,8 @@ export function repeatedKeys(text: string): string[] {
 
 function setMember(text: string, key: string, value: unknown, order: readonly string[]): string {
   const object = scanObject(text);
-  const indent = indentOf(text, object);
-  const json = JSON.stringify(value, null, INDENT).replaceAll("\n", `\n${indent}`);
+  const newline = `${endOfLine(text)}${indentOf(text, object)}`;
+  const json = JSON.stringify(value, null, INDENT).replaceAll("\n", newline);
   const present = lastOf(object, key);
   if (present !== undefined) {
     return text.slice(0, present.valueStart) + json + text.slice(present.valueEnd);
@@ -67,13 +67,13 @@ function setMember(text: string, key: string, value: unknown, order: readonly st
   const member = `${JSON.stringify(key)}: ${json}`;
   const before = predecessor(object, key, order);
   if (before !== undefined) {
-    return `${text.slice(0, before.valueEnd)},\n${indent}${member}${text.slice(before.valueEnd)}`;
+    return `${text.slice(0, before.valueEnd)},${newline}${member}${text.slice(before.valueEnd)}`;
   }
   const first = object.members[0];
   if (first === undefined) {
-    return `${text.slice(0, object.open + 1)}\n${indent}${member}\n${text.slice(object.close)}`;
+    return `${text.slice(0, object.open + 1)}${newline}${member}${endOfLine(text)}${text.slice(object.close)}`;
   }
-  return `${text.slice(0, first.keyStart)}${member},\n${indent}${text.slice(first.keyStart)}`;
+  return `${text.slice(0, first.keyStart)}${member},${newline}${text.slice(first.keyStart)}`;
 }
 
 function removeMember(text: string, key: string): string {
@@ -105,6 +105,11 @@ function predecessor(
   if (rank < 0) return object.members.at(-1);
   const earlier = new Set(order.slice(0, rank));
   return object.members.findLast((member) => earlier.has(member.key));
+}
+
+/** How lines end here: some editors write CR LF. */
+function endOfLine(text: string): string {
+  return text[text.indexOf("\n") - 1] === "\r" ? "\r\n" : "\n";
 }
 
 /** The blanks before the first member, where it begins a line. */
@@ -166,4 +171,69 @@ function skipValue(text: string, from: number): number {
     const next = text[at];
     if (next === undefined || ",}] \n\r\t".includes(next)) return at;
   }
+}
+
+/**
+ * Where `text` stops being JSON: the position of the first character that may not stand there, its
+ * length when it ends too early, `null` when it is JSON. (What `JSON.parse` says of it differs
+ * from one version of Node to the next, and most often names no position.)
+ */
+export function syntaxErrorAt(text: string): number | null {
+  /** What closes the lists and objects that are open. */
+  const closers: string[] = [];
+  let next: "value" | "value or end" | "key" | "key or end" | "colon" | "comma or end" = "value";
+  for (let at = skipBlanks(text, 0); ; at = skipBlanks(text, at)) {
+    const character = text[at] ?? "";
+    const closer = closers.at(-1);
+    if (next === "comma or end" && closer === undefined) return at === text.length ? null : at;
+    if (next.endsWith("or end") && character === closer) {
+      closers.pop();
+      next = "comma or end";
+      at += 1;
+    } else if (next === "comma or end") {
+      if (character !== ",") return at;
+      next = closer === "}" ? "key" : "value";
+      at += 1;
+    } else if (next === "colon") {
+      if (character !== ":") return at;
+      next = "value";
+      at += 1;
+    } else if (next.startsWith("value") && (character === "{" || character === "[")) {
+      closers.push(character === "{" ? "}" : "]");
+      next = character === "{" ? "key or end" : "value or end";
+      at += 1;
+    } else {
+      const isKey = next.startsWith("key");
+      if (isKey && character !== '"') return at;
+      const { end, isWhole } = character === '"' ? stringAt(text, at) : wordAt(text, at);
+      if (!isWhole) return end;
+      next = isKey ? "colon" : "comma or end";
+      at = end;
+    }
+  }
+}
+
+const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
+const WORD = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+const FIRST_PRINTABLE = 32;
+
+/** The end of a string that begins at `from`, or where it goes wrong. */
+function stringAt(text: string, from: number): { end: number; isWhole: boolean } {
+  for (let at = from + 1; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) return { end: at + 1, isWhole: true };
+    if (code < FIRST_PRINTABLE) return { end: at, isWhole: false };
+    if (code !== BACKSLASH) continue;
+    ESCAPE.lastIndex = at;
+    if (!ESCAPE.test(text)) return { end: at, isWhole: false };
+    at = ESCAPE.lastIndex - 1;
+  }
+  return { end: text.length, isWhole: false };
+}
+
+/** The end of a number, `true`, `false` or `null` that begins at `from`. */
+function wordAt(text: string, from: number): { end: number; isWhole: boolean } {
+  WORD.lastIndex = from;
+  const isWhole = WORD.test(text);
+  return { end: isWhole ? WORD.lastIndex : from, isWhole };
 }

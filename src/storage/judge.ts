@@ -7,7 +7,7 @@
  * file. Then the image counts if the file is such a leftover and is not younger than the record.
  */
 
-import { digest } from "./hash.ts";
+import { checksum, digest } from "./hash.ts";
 import { pathOf, type FileChange } from "./journal-lines.ts";
 import type { WindowEntry } from "./journal.ts";
 
@@ -22,6 +22,10 @@ export function imageOf(change: FileChange): string | null {
 /** A file as found; null text where the bytes are not text. */
 export interface Found {
   readonly text: string | null;
+  /**
+   * Time of its last write. Not the inode's (`ctime`): that rises when a second name of the file
+   * is swept away after a power cut, or a backup links it, and an old image would pass for new.
+   */
   readonly changedMs: number;
 }
 
@@ -36,16 +40,56 @@ export function imageCounts(
   const image = imageOf(change);
   if (found === null) return image !== null;
   if (found.text === image) return false;
-  if (found.text === null || isLeftover(pathOf(change), found.text)) return true;
+  if (found.text === null || isLeftover(pathOf(change), found.text, image)) return true;
   return (
-    isOlder(pathOf(change), found.text, window) &&
+    isOlder(pathOf(change), found.text, window, true) &&
     found.changedMs <= entry.record.at + CLOCK_TICK_MS
   );
 }
 
+/** So many bytes before an append are compared: more than any line's distinct end. */
+export const TAIL_BYTES = 64;
+
+/**
+ * Whether lines belong where a commit says: the bytes before are those it was written after, and
+ * what is `there` already is ours, wholly or in part, or the zeros that a power cut leaves (never
+ * data, since no line holds a NUL).
+ */
+export function isExpectedEnd(
+  change: Extract<FileChange, { append: string }>,
+  data: Buffer,
+  before: Buffer,
+  there: Buffer,
+): boolean {
+  if (checksum(before) !== change.tail) return false;
+  return there.every((byte, index) => byte === data[index] || byte === 0);
+}
+
+/** What a segment that holds `bytes` (null: that is not there) holds once a change is applied. */
+export function segmentAfter(
+  bytes: Buffer | null,
+  changedMs: number,
+  { entry, change }: { entry: WindowEntry; change: FileChange },
+  window: Iterable<WindowEntry>,
+): Buffer | null {
+  if (!("append" in change)) {
+    const found = bytes === null ? null : { text: bytes.toString("utf8"), changedMs };
+    if (!imageCounts(entry, change, found, window)) return bytes;
+    const image = imageOf(change);
+    return image === null ? null : Buffer.from(image);
+  }
+  const { at } = change;
+  const data = Buffer.from(change.data);
+  if (bytes === null || bytes.length < at) return bytes;
+  const before = bytes.subarray(Math.max(0, at - TAIL_BYTES), at);
+  const after = bytes.subarray(at + data.length);
+  const isExpected = isExpectedEnd(change, data, before, bytes.subarray(at, at + data.length));
+  return isExpected ? Buffer.concat([bytes.subarray(0, at), data, after]) : bytes;
+}
+
 /** Empty, zero-filled or cut: what a power cut leaves of a file that was not synced. */
-function isLeftover(path: string, text: string): boolean {
-  if (text === "" || text.includes("\0")) return true;
+function isLeftover(path: string, text: string, image: string | null): boolean {
+  if (text === "" || text.includes("\0") || image?.startsWith(text) === true) return true;
   if (!path.endsWith(".json")) return false;
   try {
     JSON.parse(text);
@@ -56,13 +100,21 @@ function isLeftover(path: string, text: string): boolean {
   }
 }
 
-/** Whether a text is one that a record in the window expected or made at this path. */
-export function isOlder(path: string, text: string | null, window: Iterable<WindowEntry>): boolean {
-  const found = text === null ? null : digest(text);
+/** Whether a text is one that a record in the window expected or made at this path, or cut it. */
+export function isOlder(
+  path: string,
+  text: string | null,
+  window: Iterable<WindowEntry>,
+  orCut = false,
+): boolean {
+  if (text === null) return false;
+  const found = digest(text);
   for (const { record } of window) {
     for (const change of record.changes) {
       if ("append" in change || pathOf(change) !== path) continue;
-      if (change.pre === found || imageOf(change) === text) return true;
+      const image = imageOf(change);
+      if (change.pre === found || image === text) return true;
+      if (orCut && image?.startsWith(text) === true) return true;
     }
   }
   return false;

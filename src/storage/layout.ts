@@ -23,6 +23,7 @@ export const GUARD = "local/guard";
 export const GUARD_QUEUE = "local/guard/queue";
 export const FENCE = "local/fence";
 export const CLAIMS = "local/claims";
+export const CACHE = "local/cache";
 export const QUARANTINE = "local/quarantine";
 export const BACKUP = "local/backup";
 
@@ -30,7 +31,7 @@ export const BACKUP = "local/backup";
 export const TRACKED_FOLDERS = [SCHEMA, FEATURES, EVENTS] as const;
 
 /** Folders that a writer makes when they are missing, parents first. */
-export const LOCAL_FOLDERS = [LOCAL, JOURNAL, GUARD, GUARD_QUEUE, FENCE, CLAIMS] as const;
+export const LOCAL_FOLDERS = [LOCAL, JOURNAL, GUARD, GUARD_QUEUE, FENCE, CLAIMS, CACHE] as const;
 
 /** The path of `name` in `folder`. */
 export function inFolder(folder: string, name: string): string {

@@ -22,7 +22,7 @@ export class Ledger {
     const ledger = new Ledger();
     const { nextSequence, runs, numbered, lastEventId, own } = header.ledger;
     ledger.nextSequence = nextSequence;
-    ledger.runs.push(...runs);
+    for (const run of runs) ledger.runs.push(run);
     for (const [segment, extent] of Object.entries(numbered)) {
       ledger.numbered.set(segment, extent);
     }

@@ -15,13 +15,14 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { FlowError, isFlowError } from "../errors.ts";
 import type { Disk } from "../disk/disk.ts";
 import type { ProcessIdentity } from "../disk/machine.ts";
-import { Committer, StaleLook, type CommitterOptions } from "./committer.ts";
+import { Committer, goneError, StaleLook, type CommitterOptions } from "./committer.ts";
 import { EventLog, type LogLook } from "./event-log.ts";
+import { LastEvents } from "./last-events.ts";
 import { Files } from "./files.ts";
 import { Guard } from "./guard.ts";
 import { Journal } from "./journal.ts";
 import { pathOf, type CommitRecord } from "./journal-lines.ts";
-import { EVENTS, GUARD, LOCAL_FOLDERS } from "./layout.ts";
+import { EVENTS, LOCAL_FOLDERS } from "./layout.ts";
 import { Transaction, TransactionBase } from "./transaction.ts";
 import { Overlay, Reading, type Writing } from "./view.ts";
 
@@ -80,6 +81,7 @@ export class Storage {
   readonly files: Files;
   readonly overlay: Overlay;
   readonly log: EventLog;
+  readonly lastEvents: LastEvents;
   readonly #guard: Guard;
   readonly #committer: Committer;
   readonly #context = new AsyncLocalStorage<Transaction>();
@@ -102,11 +104,20 @@ export class Storage {
     this.files = new Files(disk, options);
     this.journal = new Journal(
       disk,
-      { committed: (record) => this.#committed(record), lost: () => this.#lost() },
-      { bootId: options.identity.bootId, randomName: options.randomName },
+      {
+        committed: (record) => this.#committed(record),
+        applied: (record) => this.#applied(record),
+        lost: () => this.#lost(),
+      },
+      {
+        bootId: options.identity.bootId,
+        randomName: options.randomName,
+        readOnly: options.readOnly,
+      },
     );
     this.overlay = new Overlay(this.journal);
     this.log = new EventLog(disk, this.overlay);
+    this.lastEvents = new LastEvents(disk, this.overlay);
     this.#guard = new Guard(disk, { ...options, nowIso: () => options.toIso(options.nowMs()) });
     const committerOptions: CommitterOptions = { ...options, beat: () => this.#guard.beat() };
     this.#committer = new Committer(this, committerOptions);
@@ -119,11 +130,21 @@ export class Storage {
       if (this.#reading?.saw(path) === true) this.#readingIsStale = true;
     }
     this.log.committed(record.changes);
+    this.lastEvents.committed(record.changes);
+  }
+
+  /** A look may have seen a file as it was before, and only the overlay have told better. */
+  #applied(record: CommitRecord): void {
+    for (const change of record.changes) {
+      const path = pathOf(change);
+      this.files.touched(path, !("drop" in change));
+    }
   }
 
   #lost(): void {
     this.files.distrust();
     this.log.distrust();
+    this.lastEvents.distrust();
     this.#readingIsStale = true;
   }
 
@@ -171,6 +192,11 @@ export class Storage {
   /** Brings the event log up to date within a look. */
   refreshLog(view: Reading | Writing): void {
     this.log.refresh(view.names(EVENTS), this.files.freshSince(), this.files.now());
+  }
+
+  /** Brings the time of each stream's last event up to date within a look. */
+  refreshLastEvents(view: Reading | Writing): void {
+    this.lastEvents.refresh(view.names(EVENTS), this.files.freshSince(), this.files.now());
   }
 
   /** The whole log as of now, numbered. */
@@ -251,9 +277,18 @@ export class Storage {
       await Promise.resolve();
       const group = this.#queue.splice(0);
       await this.#commitGroup(group);
-      if (this.#guard.shouldYield()) await this.#letGo();
+      await this.#yieldIfWanted();
     }
     this.#linger();
+  }
+
+  /** Hands the guard over when another process waits. The callers of this turn are answered. */
+  async #yieldIfWanted(): Promise<void> {
+    try {
+      if (this.#guard.shouldYield()) await this.#letGo();
+    } catch (error) {
+      this.#followsLater(error);
+    }
   }
 
   #waitedTooLong(): FlowError {
@@ -269,12 +304,14 @@ export class Storage {
   }
 
   async #commitGroup(group: readonly Job[]): Promise<void> {
-    const attempt = this.#committer.newAttempt();
-    const outcomes = group.map((job) => this.#decide(attempt, job));
+    const outcomes: Outcome[] = [];
     try {
+      const attempt = this.#committer.newAttempt();
+      for (const job of group) outcomes.push(this.#decide(attempt, job));
       if (!attempt.isEmpty) await this.#publish(attempt, group, outcomes);
     } catch (error) {
-      if (!isFlowError(error, "IO") || group.length === 1 || this.#broken !== null) {
+      // What may have happened must not be tried again.
+      if (!isFlowError(error, "IO") || group.length === 1 || isUnknown(error)) {
         for (const job of group) job.reject(error);
         return;
       }
@@ -308,14 +345,25 @@ export class Storage {
   async #publish(attempt: Writing, group: readonly Job[], outcomes: Outcome[]): Promise<void> {
     let current = attempt;
     for (;;) {
+      const { removals } = this.journal;
       const fate = this.#attemptPublish(current);
       if (fate === "kept") return;
+      if (fate === "fenced") return this.#finishFenced(removals);
       await this.#hold(Infinity);
-      if (fate === "fenced") return;
       current = this.#committer.newAttempt();
       for (const [index, job] of group.entries()) outcomes[index] = this.#decide(current, job);
       if (current.isEmpty) return;
     }
+  }
+
+  /** It is committed; under a new fence it is brought into the files before the caller is answered. */
+  async #finishFenced(removals: number): Promise<void> {
+    try {
+      await this.#hold(Infinity);
+    } catch (error) {
+      this.#followsLater(error);
+    }
+    if (removals !== this.journal.removals) throw goneError();
   }
 
   #attemptPublish(write: Writing): "kept" | "lost" | "fenced" {
@@ -328,7 +376,7 @@ export class Storage {
   }
 
   #noteBroken(error: unknown): void {
-    if (isFlowError(error, "IO") && error.context["outcome"] === "unknown") {
+    if (isFlowError(error, "IO") && error.context["mustReopen"] === true) {
       this.#broken = new FlowError(
         "IO",
         `Cannot write: an earlier write failed in a way that leaves its outcome unknown (${error.message})`,
@@ -367,16 +415,18 @@ export class Storage {
   }
 
   #makeFolders(): void {
-    if (this.disk.stat(GUARD) === null || this.disk.stat(LOCAL_FOLDERS.at(-1) ?? GUARD) === null) {
-      for (const folder of LOCAL_FOLDERS) this.disk.makeFolder(folder);
+    for (const folder of LOCAL_FOLDERS) {
+      if (this.disk.stat(folder) === null) this.disk.makeFolder(folder);
     }
-    this.#committer.ensureLocalIgnore();
   }
 
   async #letGo(): Promise<void> {
-    if (this.#guard.isHeld) this.#committer.flush();
-    this.#committer.end();
-    await this.#guard.release();
+    try {
+      if (this.#guard.isHeld) this.#committer.flush();
+    } finally {
+      this.#committer.end();
+      await this.#guard.release();
+    }
   }
 
   /** Keeps the guard a little for the next call, unless somebody waits for it. */
@@ -386,7 +436,8 @@ export class Storage {
     this.#stopTimer("linger");
     this.#lingerTimer = setTimeout(() => {
       this.#lingerTimer = null;
-      if (!this.#running) void this.#inTurn(() => this.#settleDown());
+      if (this.#running) return;
+      this.#inTurn(() => this.#settleDown()).catch((error: unknown) => this.#followsLater(error));
     }, LINGER_MS);
   }
 
@@ -397,6 +448,7 @@ export class Storage {
       this.#linger();
       return;
     }
+    this.#committer.leaveCache();
     await this.#letGo();
     this.#scheduleIdle();
   }
@@ -410,12 +462,12 @@ export class Storage {
         await this.#hold(Infinity);
         this.#committer.flush();
         if (!this.#running) this.#linger();
-      }).catch((error: unknown) => this.#flushFailed(error));
+      }).catch((error: unknown) => this.#followsLater(error));
     }, RELAXED_MS);
   }
 
   /** The changes are committed; whoever comes next brings them into the files. */
-  #flushFailed(error: unknown): void {
+  #followsLater(error: unknown): void {
     if (!isFlowError(error)) throw error;
     this.#noteBroken(error);
     this.options.onApplyPending([{ path: "local/journal", reason: error.message }]);
@@ -459,8 +511,7 @@ export class Storage {
       const transaction = new Transaction(base.newWriting(), timeoutMs);
       const value = await transaction.runAll(() => this.#context.run(transaction, act));
       await this.#publishTransaction(base, transaction);
-      if (this.#guard.shouldYield()) await this.#letGo();
-      else this.#linger();
+      await this.#yieldIfWanted();
       return value;
     });
   }
@@ -496,10 +547,11 @@ export class Storage {
     for (;;) {
       if (!this.#guard.isHeld || !this.#committer.isReady()) await this.#hold(Infinity);
       base.verify(write);
+      const { removals } = this.journal;
       const fate = this.#attemptPublish(write);
       if (fate === "kept") return;
+      if (fate === "fenced") return this.#finishFenced(removals);
       await this.#hold(Infinity);
-      if (fate === "fenced") return;
     }
   }
 
@@ -522,14 +574,26 @@ export class Storage {
     await this.#inTurn(async () => {
       this.#closed = true;
       for (const timer of ["linger", "flush", "idle"] as const) this.#stopTimer(timer);
-      if (this.#committer.hasDeferred && !this.options.readOnly && this.#broken === null) {
-        await this.#hold(this.options.monotonicMs() + this.options.guardTimeoutMs);
+      try {
+        if (this.#committer.hasDeferred && this.#broken === null) await this.#hold(Infinity);
+        if (this.#guard.isHeld) this.#committer.flush();
+        if (this.#guard.isHeld) this.#committer.shorten(CLOSE_ROTATE_BYTES);
+        if (this.#guard.isHeld) this.#committer.leaveCache();
+      } catch (error) {
+        this.#followsLater(error);
       }
-      if (this.#guard.isHeld) this.#committer.shorten(CLOSE_ROTATE_BYTES);
-      await this.#letGo();
+      try {
+        await this.#letGo();
+      } catch (error) {
+        this.#followsLater(error);
+      }
       this.journal.close();
     });
   }
+}
+
+function isUnknown(error: FlowError): boolean {
+  return error.context["outcome"] === "unknown";
 }
 
 type Outcome = { readonly value: unknown } | { readonly error: unknown };

@@ -6,10 +6,10 @@
 import type { Stat } from "../disk/disk.ts";
 import { FlowError } from "../errors.ts";
 import { entryOf, type FileEntry, type FileFault, type Files } from "./files.ts";
-import { imageCounts, imageOf } from "./judge.ts";
+import { imageCounts, imageOf, segmentAfter } from "./judge.ts";
 import { pathOf, type FileChange } from "./journal-lines.ts";
 import type { Journal, WindowEntry } from "./journal.ts";
-import { folderOf, inFolder, nameOf } from "./layout.ts";
+import { EVENTS, folderOf, inFolder, nameOf } from "./layout.ts";
 
 /** A document's file, or why it cannot be read. */
 export type Document = FileEntry | FileFault;
@@ -31,12 +31,18 @@ const NO_STAT: Stat = {
   isSymbolicLink: () => false,
 };
 
+interface Pending {
+  readonly entry: WindowEntry;
+  readonly change: FileChange;
+}
+
 /** Committed images that are not in the files yet, by path; rebuilt when the journal moved. */
 export class Overlay {
   readonly #journal: Journal;
   #version = -1;
-  #byPath = new Map<string, { entry: WindowEntry; change: FileChange }>();
-  #appends = new Map<string, Extract<FileChange, { append: string }>[]>();
+  #byPath = new Map<string, Pending>();
+  /** Of segments each change, in order: what they will hold follows from all of them. */
+  #segments = new Map<string, Pending[]>();
   #entries = new WeakMap<FileChange, FileEntry>();
 
   constructor(journal: Journal) {
@@ -47,29 +53,28 @@ export class Overlay {
     if (this.#version === this.#journal.version) return;
     this.#version = this.#journal.version;
     if (this.#byPath.size > 0) this.#byPath = new Map();
-    if (this.#appends.size > 0) this.#appends = new Map();
+    if (this.#segments.size > 0) this.#segments = new Map();
     for (const entry of this.#journal.unapplied()) {
       for (const change of entry.record.changes) {
-        if ("append" in change) {
-          if (entry.appliedIn !== null && !entry.stuck.has(change.append)) continue;
-          const appends = this.#appends.get(change.append) ?? [];
-          appends.push(change);
-          this.#appends.set(change.append, appends);
-        } else if (entry.appliedIn === null || this.#counts(entry, pathOf(change))) {
-          this.#byPath.set(pathOf(change), { entry, change });
-        }
+        const path = pathOf(change);
+        if (!this.#isPending(entry, path)) continue;
+        if (!("append" in change)) this.#byPath.set(path, { entry, change });
+        if (folderOf(path) !== EVENTS) continue;
+        const pending = this.#segments.get(path);
+        if (pending === undefined) this.#segments.set(path, [{ entry, change }]);
+        else pending.push({ entry, change });
       }
     }
   }
 
   /** A stuck path is pending; one applied in another boot is to be judged at each look. */
-  #counts(entry: WindowEntry, path: string): boolean {
-    return entry.stuck.has(path) || entry.stuck.size === 0;
+  #isPending(entry: WindowEntry, path: string): boolean {
+    return entry.appliedIn === null || entry.stuck.has(path) || entry.stuck.size === 0;
   }
 
   get isEmpty(): boolean {
     this.#refresh();
-    return this.#byPath.size === 0 && this.#appends.size === 0;
+    return this.#byPath.size === 0 && this.#segments.size === 0;
   }
 
   /** What counts at a path instead of the file; `undefined` when the file does. */
@@ -83,7 +88,7 @@ export class Overlay {
         ? null
         : isFault(file)
           ? { text: null, changedMs: 0 }
-          : { text: file.text, changedMs: file.stat.ctimeMs };
+          : { text: file.text, changedMs: file.stat.mtimeMs };
     if (!imageCounts(entry, change, found, this.#journal.window.values())) return undefined;
     const image = imageOf(change);
     if (image === null) return null;
@@ -98,10 +103,24 @@ export class Overlay {
     return [...this.#byPath.keys()].filter((path) => folderOf(path) === folder).map(nameOf);
   }
 
-  /** Log lines that are committed and not yet in their segment. */
-  appendsTo(segment: string): readonly Extract<FileChange, { append: string }>[] {
+  /** Where a segment ends once what is pending is in it; `null` when nothing is pending. */
+  endOf(segment: string): number | null {
     this.#refresh();
-    return this.#appends.get(segment) ?? [];
+    const last = this.#segments.get(segment)?.at(-1)?.change;
+    if (last === undefined) return null;
+    const length = Buffer.byteLength(imageOf(last) ?? "");
+    return "append" in last ? last.at + Buffer.byteLength(last.data) : length;
+  }
+
+  /** What a segment that holds `bytes` (null: that is not there) will hold. */
+  segment(path: string, bytes: Buffer | null, changedMs: number): Buffer | null {
+    this.#refresh();
+    const window = [...this.#journal.window.values()];
+    let left = bytes;
+    for (const pending of this.#segments.get(path) ?? []) {
+      left = segmentAfter(left, changedMs, pending, window);
+    }
+    return left;
   }
 }
 

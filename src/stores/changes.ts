@@ -4,10 +4,10 @@ import { FlowError } from "../errors.ts";
 import type { ChangeEvent } from "../model/feature.ts";
 import { uidOf } from "../model/feature.ts";
 import type { FeatureRef } from "../model/feature-inputs.ts";
-import { findOne, requireRef, type FeatureEventDraft } from "../model/feature-world.ts";
-import type { EventLine } from "../storage/event-lines.ts";
-import type { EventDraft, Writing } from "../storage/view.ts";
-import { attribution, type ChangeNote, type StoreContext } from "./context.ts";
+import { findOne, requireRef } from "../model/feature-world.ts";
+import type { Writing } from "../storage/view.ts";
+import { changeDraft, changeOf, type ChangePayload } from "./change-events.ts";
+import { requireNote, type ChangeNote, type StoreContext } from "./context.ts";
 import { worldOf } from "./feature-world.ts";
 
 /** What a caller may say of a change that it logs itself. */
@@ -15,62 +15,6 @@ export interface LogEventInput extends ChangeNote {
   readonly field?: string | null | undefined;
   readonly oldValue?: string | null | undefined;
   readonly newValue?: string | null | undefined;
-}
-
-const STREAM_TYPE = "feature";
-
-/** The stream that holds a feature's events. */
-export function featureStream(uid: string): string {
-  return `${STREAM_TYPE}:${uid}`;
-}
-
-/** What is in the line of a feature's event. */
-interface ChangePayload {
-  readonly featureId: number;
-  readonly featureUid: string;
-  readonly field?: string;
-  readonly oldValue?: string;
-  readonly newValue?: string;
-}
-
-/** The event of one change, as it goes into the log. */
-export function changeDraft(
-  context: StoreContext,
-  event: FeatureEventDraft,
-  note: ChangeNote,
-): EventDraft {
-  const { featureId, featureUid, field, oldValue, newValue } = event;
-  return {
-    stream: featureStream(featureUid),
-    type: event.eventType,
-    ...attribution(context, note, event.agent),
-    payload: {
-      featureId,
-      featureUid,
-      ...(field === null ? {} : { field }),
-      ...(oldValue === null ? {} : { oldValue }),
-      ...(newValue === null ? {} : { newValue }),
-    },
-  };
-}
-
-/** A line of the log as a change; `null` when it is none. */
-export function changeOf(line: EventLine): ChangeEvent | null {
-  if (!line.stream.startsWith(`${STREAM_TYPE}:`)) return null;
-  const payload = line.payload as Partial<ChangePayload> | null;
-  if (typeof payload?.featureId !== "number") return null;
-  return {
-    id: line.id,
-    featureId: payload.featureId,
-    featureUid: payload.featureUid ?? line.stream.slice(STREAM_TYPE.length + 1),
-    eventType: line.type,
-    field: payload.field ?? null,
-    oldValue: payload.oldValue ?? null,
-    newValue: payload.newValue ?? null,
-    agent: line.agent ?? null,
-    source: line.source ?? "",
-    createdAt: line.createdAt,
-  };
 }
 
 export class Changes {
@@ -93,6 +37,7 @@ export class Changes {
     input: LogEventInput = {},
   ): Promise<ChangeEvent> {
     requireText(eventType, "eventType");
+    requireNote(input);
     for (const key of ["field", "oldValue", "newValue"] as const) {
       if (input[key] !== undefined && input[key] !== null) requireString(input[key], key);
     }

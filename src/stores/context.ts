@@ -27,25 +27,59 @@ export interface ChangeNote {
   readonly note?: string | undefined;
 }
 
-/** The parts of an event that say who, through what, and why. */
-export function attribution(
-  context: StoreContext,
-  note: ChangeNote,
-  agent: string | null = null,
-): Pick<EventDraft, "agent" | "source" | "metadata"> {
+/**
+ * A call's last argument. A name in its place (`claimAndGet(7, "agent-1")`) would else be
+ * overlooked, and the call do its work in another's name.
+ *
+ * @throws FlowError `BAD_REQUEST` for `null` and what is no object.
+ */
+export function requireOptions<T extends object>(options: T, field = "options"): T {
+  const given: unknown = options;
+  if (typeof given === "object" && given !== null && !Array.isArray(given)) return options;
+  throw new FlowError("BAD_REQUEST", `${field} must be an object, not ${shown(given)}`, {
+    context: { field },
+  });
+}
+
+/**
+ * {@link requireOptions}, with what every event may say of its change.
+ *
+ * @throws FlowError `BAD_REQUEST`.
+ */
+export function requireNote<T extends ChangeNote>(options: T): T {
+  requireOptions(options);
   for (const key of ["agent", "source", "note"] as const) {
-    const value: unknown = note[key];
+    const value: unknown = options[key];
     const isText =
       typeof value === "string" && value.isWellFormed() && (key === "note" || value !== "");
     if (value === undefined || isText) continue;
     throw new FlowError(
       "BAD_REQUEST",
-      `Cannot log the change: ${key} must be a text${key === "note" ? "" : " that is not empty"}`,
+      `${key} must be a text${key === "note" ? "" : " that is not empty"}, not ${shown(value)}`,
       {
         context: { field: key },
       },
     );
   }
+  return options;
+}
+
+/** A value that somebody gave, for a message: never long, whatever it is. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, MAX_SHOWN));
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value).slice(0, MAX_SHOWN);
+  return Array.isArray(value) ? "a list" : "an object";
+}
+
+const MAX_SHOWN = 40;
+
+/** The parts of an event that say who, through what, and why; of a note that was judged before. */
+export function attribution(
+  context: StoreContext,
+  note: ChangeNote,
+  agent: string | null = null,
+): Pick<EventDraft, "agent" | "source" | "metadata"> {
   return {
     agent: agent ?? note.agent ?? context.actor,
     source: note.source ?? context.source,

@@ -2,7 +2,7 @@
 
 import { FlowError } from "../errors.ts";
 import type { LoggedEvent } from "../storage/event-log.ts";
-import type { StoreContext } from "./context.ts";
+import { requireOptions, shown, type StoreContext } from "./context.ts";
 
 /** An event as the log holds it. */
 export interface StoredEvent {
@@ -65,7 +65,7 @@ export class Events {
    * @throws FlowError `BAD_REQUEST` for a time that is none, a limit below 1, an unknown order.
    */
   async query(query: EventQuery = {}): Promise<StoredEvent[]> {
-    const { stream, type, agent, limit, order } = query;
+    const { stream, type, agent, limit, order } = requireOptions(query, "query");
     const since = timeOf("since", query.since);
     const until = timeOf("until", query.until);
     if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1))
@@ -123,11 +123,7 @@ function timeOf(field: string, value: unknown): string | null {
 }
 
 function bad(field: string, value: unknown): FlowError {
-  return new FlowError(
-    "BAD_REQUEST",
-    `Cannot query events: ${field} cannot be ${JSON.stringify(value) ?? "undefined"}`,
-    {
-      context: { field },
-    },
-  );
+  return new FlowError("BAD_REQUEST", `Cannot query events: ${field} cannot be ${shown(value)}`, {
+    context: { field },
+  });
 }

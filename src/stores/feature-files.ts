@@ -18,29 +18,49 @@ import {
   isFeatureDocument,
   type FeatureDocument,
 } from "../model/schema.ts";
-import { formatJson, patchJson } from "../storage/json-text.ts";
+import { formatJson, patchJson, syntaxErrorAt } from "../storage/json-text.ts";
 import { CLAIMS, FEATURES, inFolder, nameOf } from "../storage/layout.ts";
+import type { FileFault } from "../storage/files.ts";
 import { isFault, type Document, type Reading, type Writing } from "../storage/view.ts";
 
 /** What became of a feature's file when it was read. */
 export type DecodedFeature =
   | { readonly document: FeatureDocument }
-  | { readonly finding: Finding; readonly error: FlowError };
+  | {
+      readonly finding: Finding;
+      readonly error: FlowError;
+      /** The id in its content, where that is all that is wrong. */
+      readonly id?: number;
+    };
 
 /** A file name tells the id it holds; one made by hand may not. */
 const NUMBERED = /^(\d+)(?:-.*)?\.json$/;
 const CONFLICT_MARKER = /^(?:<{7}|={7}|>{7})(?: |$)/m;
 const BYTE_ORDER_MARK = 0xfeff;
 
+/** Whether a name in `features/` can be a document's; hidden files are editors' and file managers'. */
+export function isDocumentName(name: string): boolean {
+  return name.endsWith(".json") && !name.startsWith(".");
+}
+
 /** Reads a feature's file; what is made of a text is kept with it. */
 export function decodeFeature(file: Document): DecodedFeature {
-  if (isFault(file)) {
-    return {
-      error: file.fault,
-      finding: finding(file.path, "unreadable", file.fault.message),
-    };
-  }
+  if (isFault(file)) return unreadable(file);
   return (file.decoded ??= decodeText(file.path, file.text)) as DecodedFeature;
+}
+
+/** What bears a document's name and is no file with text. */
+const NO_FILE: Readonly<Record<string, string>> = {
+  EISDIR: "it is a folder",
+  ELOOP: "it is a link, and links are not followed",
+  ENXIO: "it is a pipe, a socket or a device",
+};
+
+function unreadable({ path, fault }: FileFault): DecodedFeature {
+  const why = NO_FILE[String(fault.context["errno"])];
+  if (why !== undefined) return damaged(path, "not-a-file", why);
+  if (fault.code === "CORRUPT") return damaged(path, "not-utf8", "it is not UTF-8");
+  return { error: fault, finding: finding(path, "unreadable", fault.message) };
 }
 
 function decodeText(path: string, text: string): DecodedFeature {
@@ -49,7 +69,7 @@ function decodeText(path: string, text: string): DecodedFeature {
     value = JSON.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    return damaged(path, ...whyNotJson(text, error));
+    return damaged(path, ...whyNotJson(text));
   }
   if (nestsDeeperThan(value, MAX_DOCUMENT_DEPTH)) {
     return damaged(path, "too-deep", `it nests deeper than ${MAX_DOCUMENT_DEPTH} levels`);
@@ -63,42 +83,43 @@ function decodeText(path: string, text: string): DecodedFeature {
   }
   const numbered = NUMBERED.exec(nameOf(path))?.[1];
   if (numbered !== undefined && Number(numbered) !== value.id) {
-    return damaged(
-      path,
-      "name",
-      `its name says feature ${numbered}, its content feature ${value.id}`,
-    );
+    const why = `its name says feature ${numbered}, its content feature ${value.id}`;
+    return { ...damaged(path, "name", why), id: value.id };
   }
   return { document: value };
 }
 
-function whyNotJson(
-  text: string,
-  error: SyntaxError,
-): [rule: string, why: string, line?: number | undefined] {
+function whyNotJson(text: string): [rule: string, why: string, line?: number] {
   const marker = CONFLICT_MARKER.exec(text);
   if (marker !== null) {
-    return [
-      "conflict-markers",
-      "it holds the conflict markers of a merge",
-      lineAt(text, marker.index),
-    ];
+    const line = lineAt(text, marker.index);
+    return ["conflict-markers", "it holds the conflict markers of a merge", line];
   }
   if (text === "") return ["not-json", "it is empty"];
-  if (text.includes("\0"))
-    return ["not-json", "it holds zero bytes: a power cut leaves such a file"];
-  if (text.charCodeAt(0) === BYTE_ORDER_MARK)
-    return ["not-json", "it begins with a byte order mark"];
-  const position = Number(/position (\d+)/.exec(error.message)?.[1] ?? Number.NaN);
-  const line = Number.isNaN(position) ? undefined : lineAt(text, position);
-  return ["not-json", `it is not JSON (${error.message})`, line];
+  const zero = text.indexOf("\0");
+  if (zero >= 0) {
+    const why = "it holds zero bytes: a power cut leaves such a file";
+    return ["not-json", why, lineAt(text, zero)];
+  }
+  if (text.charCodeAt(0) === BYTE_ORDER_MARK) {
+    return ["not-json", "it begins with a byte order mark", 1];
+  }
+  const at = syntaxErrorAt(text) ?? text.length;
+  const found =
+    at < text.length ? JSON.stringify(String.fromCodePoint(text.codePointAt(at) ?? 0)) : "its end";
+  return ["not-json", `it is not JSON: ${found} cannot stand there`, lineAt(text, at)];
 }
 
 function lineAt(text: string, position: number): number {
   return text.slice(0, position).split("\n").length;
 }
 
-function damaged(path: string, rule: string, why: string, line?: number): DecodedFeature {
+function damaged(
+  path: string,
+  rule: string,
+  why: string,
+  line?: number,
+): Extract<DecodedFeature, { finding: Finding }> {
   const at = line === undefined ? "" : ` (line ${line})`;
   return {
     finding: finding(path, rule, `Cannot use ${path}${at}: ${why}`, line),
@@ -141,8 +162,7 @@ function makeIndex(names: readonly string[]): NameIndex {
     if (list === undefined) map.set(key, [name]);
     else list.push(name);
   };
-  for (const name of names) {
-    if (!name.endsWith(".json")) continue;
+  for (const name of names.filter(isDocumentName)) {
     const id = Number(NUMBERED.exec(name)?.[1] ?? Number.NaN);
     if (Number.isSafeInteger(id)) {
       add(byId, id, name);
@@ -159,6 +179,7 @@ function makeIndex(names: readonly string[]): NameIndex {
 export class FeatureFiles {
   readonly #view: Reading | Writing;
   readonly #report: (finding: Finding) => void;
+  #highestId: number | null = null;
 
   constructor(view: Reading | Writing, report: (finding: Finding) => void) {
     this.#view = view;
@@ -169,9 +190,9 @@ export class FeatureFiles {
   all(): FeatureRecord[] {
     const records: FeatureRecord[] = [];
     const leases = new Set(this.#view.names(CLAIMS));
-    for (const file of this.#view.list(FEATURES)) {
+    for (const file of documentsOf(this.#view)) {
       const decoded = decodeFeature(file);
-      if ("finding" in decoded) this.#report(decoded.finding);
+      if ("finding" in decoded) this.#tell(decoded);
       else if (!isTombstone(decoded.document))
         records.push(this.#record(file, decoded.document, leases));
     }
@@ -181,41 +202,56 @@ export class FeatureFiles {
   /**
    * The living records that bear an id or a uid.
    *
-   * @throws FlowError `CORRUPT` when a file that bears the id in its name cannot be used.
+   * @throws FlowError `CORRUPT` when a file whose name says that it is the one cannot be used.
    */
   find(ref: FeatureRef): FeatureRecord[] {
     const names = this.#view.names(FEATURES);
     const index = indexOf(names);
-    if (typeof ref === "number")
-      return this.#matching([...(index.byId.get(ref) ?? []), ...index.odd], ref);
-    const suffix = ref.slice(-UID_SUFFIX_LENGTH).toLowerCase();
-    const likely = this.#matching(index.bySuffix.get(suffix) ?? [], ref);
+    if (typeof ref === "number") {
+      const likely = index.byId.get(ref) ?? [];
+      const found = this.#matching(likely, ref);
+      if (found.error !== null) throw found.error;
+      return [...found.records, ...this.#matching(index.odd, ref).records];
+    }
+    const likely = this.#matching(index.bySuffix.get(suffixOf(ref)) ?? [], ref);
+    if (likely.records.length > 0) return likely.records;
     // A file that was given another name by hand may hold it all the same.
-    return likely.length > 0
-      ? likely
-      : this.#matching(
-          names.filter((name) => name.endsWith(".json")),
-          ref,
-        );
+    const { records } = this.#matching(names.filter(isDocumentName), ref);
+    if (records.length === 0 && likely.error !== null) throw likely.error;
+    return records;
   }
 
-  #matching(names: readonly string[], ref: FeatureRef): FeatureRecord[] {
+  /** The records that bear `ref`, and why the last of the other files cannot be used. */
+  #matching(
+    names: readonly string[],
+    ref: FeatureRef,
+  ): { records: FeatureRecord[]; error: FlowError | null } {
     const records: FeatureRecord[] = [];
+    let error: FlowError | null = null;
     for (const name of names) {
       const file = this.#view.get(FEATURES, name);
       if (file === null) continue;
       const decoded = decodeFeature(file);
       if ("finding" in decoded) {
-        this.#report(decoded.finding);
-        if (typeof ref === "number" && Number(NUMBERED.exec(name)?.[1]) === ref)
-          throw decoded.error;
+        this.#tell(decoded);
+        ({ error } = decoded);
         continue;
       }
       const { document } = decoded;
       const bears = typeof ref === "number" ? document.id === ref : uidOf(document) === ref;
       if (bears && !isTombstone(document)) records.push(this.#record(file, document, null));
     }
-    return records;
+    return { records, error };
+  }
+
+  /**
+   * Reports a file that cannot be used; the others are.
+   *
+   * @throws FlowError `IO` of a passing kind: a list would lack what is only busy now.
+   */
+  #tell({ finding: told, error }: Extract<DecodedFeature, { finding: Finding }>): void {
+    if (error.retryable) throw error;
+    this.#report(told);
   }
 
   #record(
@@ -249,31 +285,29 @@ export class FeatureFiles {
     return lease;
   }
 
-  /** The highest id in any name or odd file, tombstones and damaged ones among them. */
+  /** The highest id in any name or content, of tombstones and damaged files as well. */
   highestId(): number {
-    const index = indexOf(this.#view.names(FEATURES));
-    let highest = index.highestId;
-    for (const name of index.odd) {
-      const file = this.#view.get(FEATURES, name);
-      const decoded = file === null ? null : decodeFeature(file);
-      if (decoded !== null && "document" in decoded)
-        highest = Math.max(highest, decoded.document.id);
-    }
-    return highest;
+    this.#highestId ??= documentsOf(this.#view).reduce(
+      (highest, file) => {
+        const decoded = decodeFeature(file);
+        const id = "document" in decoded ? decoded.document.id : (decoded.id ?? 0);
+        return Math.max(highest, id);
+      },
+      indexOf(this.#view.names(FEATURES)).highestId,
+    );
+    return this.#highestId;
   }
 
   /** The file of a living feature, by uid. */
   fileOf(uid: string): { name: string; text: string } {
     const names = this.#view.names(FEATURES);
-    const suffix = uid.slice(-UID_SUFFIX_LENGTH).toLowerCase();
-    for (const candidates of [indexOf(names).bySuffix.get(suffix) ?? [], names]) {
-      for (const name of candidates) {
-        if (!name.endsWith(".json")) continue;
+    for (const candidates of [indexOf(names).bySuffix.get(suffixOf(uid)) ?? [], names]) {
+      for (const name of candidates.filter(isDocumentName)) {
         const file = this.#view.get(FEATURES, name);
         if (file === null || isFault(file)) continue;
         const decoded = decodeFeature(file);
-        if ("document" in decoded && uidOf(decoded.document) === uid)
-          return { name, text: file.text };
+        if (!("document" in decoded) || isTombstone(decoded.document)) continue;
+        if (uidOf(decoded.document) === uid) return { name, text: file.text };
       }
     }
     throw new FlowError(
@@ -281,6 +315,15 @@ export class FeatureFiles {
       `Cannot find the file of feature ${uid}, which was there a moment ago`,
     );
   }
+}
+
+/** Every file that may be a document, by name. */
+export function documentsOf(view: Reading | Writing): Document[] {
+  return view.list(FEATURES).filter(({ path }) => isDocumentName(nameOf(path)));
+}
+
+function suffixOf(uid: string): string {
+  return uid.slice(-UID_SUFFIX_LENGTH).toLowerCase();
 }
 
 /** Stands for a lease that cannot be read, so that its text is looked at once. */
@@ -298,7 +341,8 @@ function decodeLease(text: string): Lease {
     typeof value?.uid === "string" &&
     typeof value.agent === "string" &&
     typeof value.at === "string" &&
-    !Number.isNaN(Date.parse(value.expiresAt ?? ""));
+    typeof value.expiresAt === "string" &&
+    !Number.isNaN(Date.parse(value.expiresAt));
   return isLease ? (value as Lease) : BAD_LEASE;
 }
 

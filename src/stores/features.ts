@@ -43,8 +43,15 @@ import { blockedOf, featuresOf, graphOf, readyOf, statsOf } from "../model/featu
 import { requireRef, type Decision, type FeatureWorld } from "../model/feature-world.ts";
 import { isUlid } from "../model/ulid.ts";
 import type { Reading, Writing } from "../storage/view.ts";
-import { changeDraft, featureStream, type Changes } from "./changes.ts";
-import type { ChangeNote, StoreContext } from "./context.ts";
+import { changeDraft, featureStream } from "./change-events.ts";
+import type { Changes } from "./changes.ts";
+import {
+  requireNote,
+  requireOptions,
+  shown,
+  type ChangeNote,
+  type StoreContext,
+} from "./context.ts";
 import { carryOut, FeatureFiles } from "./feature-files.ts";
 import { worldOf } from "./feature-world.ts";
 
@@ -161,7 +168,7 @@ export class Features {
     const files = new FeatureFiles(view, this.#context.report);
     const records = files.find(ref);
     if (records.length === 0) return [];
-    this.#context.storage.refreshLog(view);
+    this.#context.storage.refreshLastEvents(view);
     return records.map((record) => this.#complete(files, record));
   }
 
@@ -186,14 +193,14 @@ export class Features {
 
   /** A record with the time of its last event. */
   #dated(record: FeatureRecord): FeatureRecord {
-    const last = this.#context.storage.log.lastOf(featureStream(uidOf(record.document)));
+    const last = this.#context.storage.lastEvents.of(featureStream(uidOf(record.document)));
     return last === null ? record : { ...record, updatedAt: last.createdAt };
   }
 
   async #all(): Promise<Feature[]> {
     const { storage, report } = this.#context;
     const records = await storage.read((view) => {
-      storage.refreshLog(view);
+      storage.refreshLastEvents(view);
       return new FeatureFiles(view, report).all().map((record) => this.#dated(record));
     });
     return featuresOf(records, this.#context.nowMs());
@@ -230,7 +237,7 @@ export class Features {
    * @throws FlowError `BAD_REQUEST` for an unknown status, a limit below 1, a foreign `after`.
    */
   async list(options: ListFeaturesOptions = {}): Promise<FeaturePage> {
-    const { status, category, text, limit, after } = options;
+    const { status, category, text, limit, after } = requireOptions(options);
     if (status !== undefined && !STATUSES.includes(status)) throw badList("status", status);
     if (category !== undefined && typeof category !== "string") throw badList("category", category);
     if (text !== undefined && typeof text !== "string") throw badList("text", text);
@@ -266,7 +273,16 @@ export class Features {
    * `claim_and_get`, except that an unknown id is `NOT_FOUND`.
    */
   async claimAndGet(id: FeatureRef, options: ClaimFeatureOptions = {}): Promise<Feature> {
-    const { leaseMs, requireReady } = options;
+    const { leaseMs, requireReady } = requireNote(options);
+    if (requireReady !== undefined && typeof requireReady !== "boolean") {
+      throw new FlowError(
+        "BAD_REQUEST",
+        `requireReady must be true or false, not ${shown(requireReady)}`,
+        {
+          context: { field: "requireReady" },
+        },
+      );
+    }
     const agent = this.#agentOf(options);
     return this.#changeOne(options, (world) =>
       decideClaim(world, id, { agent, leaseMs, requireReady }),
@@ -275,7 +291,7 @@ export class Features {
 
   /** Claims the ready feature with the highest score (then priority, id); `null` when none is ready. */
   async claimNext(options: ClaimNextOptions = {}): Promise<Feature | null> {
-    const { category, leaseMs } = options;
+    const { category, leaseMs } = requireNote(options);
     const agent = this.#agentOf(options);
     const claimed = await this.#change(options, (world) =>
       decideClaimNext(world, { agent, category, leaseMs }),
@@ -293,7 +309,8 @@ export class Features {
     agent: string,
     options: { readonly leaseMs: number },
   ): Promise<Feature> {
-    return this.#changeOne({}, (world) => decideRenewClaim(world, id, agent, options?.leaseMs));
+    const { leaseMs } = requireOptions(options);
+    return this.#changeOne({}, (world) => decideRenewClaim(world, id, agent, leaseMs));
   }
 
   /** Brings the files of expired leases up to date; returns the ids. Readers see the expiry without it. */
@@ -316,7 +333,7 @@ export class Features {
 
   /** Sets a feature in progress. @throws FlowError `CONFLICT` when it passes or is in progress. */
   async markInProgress(id: FeatureRef, options: MarkFeatureOptions = {}): Promise<Feature> {
-    const agent = this.#agentOf(options);
+    const agent = this.#agentOf(requireNote(options));
     return this.#changeOne(options, (world) =>
       decideMarkInProgress(world, id, { ...marked(options), agent }),
     );
@@ -394,6 +411,7 @@ export class Features {
    * @throws FlowError `NOT_FOUND`, `CONFLICT`.
    */
   async delete(id: FeatureRef, options: UpdateFeatureOptions = {}): Promise<DeletedFeature> {
+    requireNote(options);
     return this.#context.storage.commit((write) => {
       const files = new FeatureFiles(write, this.#context.report);
       const decision = decideDelete(worldOf(this.#context, write, files), id, marked(options));
@@ -422,6 +440,7 @@ export class Features {
     options: ChangeNote,
     decide: (world: FeatureWorld) => Decision,
   ): Promise<Feature[]> {
+    requireNote(options);
     return this.#context.storage.commit((write) => {
       const files = new FeatureFiles(write, this.#context.report);
       const decision = decide(worldOf(this.#context, write, files));
@@ -485,13 +504,9 @@ function several(ref: FeatureRef, features: readonly Feature[]): FlowError {
 }
 
 function badList(field: string, value: unknown): FlowError {
-  return new FlowError(
-    "BAD_REQUEST",
-    `Cannot list features: ${field} cannot be ${JSON.stringify(value) ?? "undefined"}`,
-    {
-      context: { field },
-    },
-  );
+  return new FlowError("BAD_REQUEST", `Cannot list features: ${field} cannot be ${shown(value)}`, {
+    context: { field },
+  });
 }
 
 /** Where a page ended: priority, id and uid of its last feature. */

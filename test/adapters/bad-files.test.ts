@@ -47,7 +47,11 @@ const PLANS: Readonly<Record<string, BadPlan>> = {
     code: "BAD_REQUEST",
     line: 3,
   },
-  "a name twice without ids": { text: '[{"name":"A"},\n{"name":"A"}]', code: "BAD_REQUEST", line: 2 },
+  "a name twice without ids": {
+    text: '[{"name":"A"},\n{"name":"A"}]',
+    code: "BAD_REQUEST",
+    line: 2,
+  },
   "no list": { text: '{"tasks": []}', code: "BAD_REQUEST", line: 1 },
   "a feature without a name": { text: '[\n\n{"title":"A"}]', code: "BAD_REQUEST", line: 3 },
   "a priority that is no integer": {

@@ -7,7 +7,15 @@ const TIME = "2026-01-01T00:00:00.123456789Z";
 
 /** An issue as beads writes it; what is not said is usual. */
 function issue(id: string, fields: Readonly<Record<string, unknown>> = {}) {
-  return { id, title: id, status: "open", priority: 2, issue_type: "task", created_at: TIME, ...fields };
+  return {
+    id,
+    title: id,
+    status: "open",
+    priority: 2,
+    issue_type: "task",
+    created_at: TIME,
+    ...fields,
+  };
 }
 
 function edge(from: string, to: string, type = "blocks") {
@@ -17,7 +25,10 @@ function edge(from: string, to: string, type = "blocks") {
 type Issue = ReturnType<typeof issue> & Record<string, unknown>;
 
 function parse(text: string): Map<string, Issue> {
-  const issues = text.trimEnd().split("\n").map((line) => JSON.parse(line) as Issue);
+  const issues = text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Issue);
   return new Map(issues.map((parsed) => [parsed.id, parsed]));
 }
 
@@ -95,7 +106,12 @@ describe("what an issue says", () => {
   });
 
   test("criteria that are a list become steps", () => {
-    assert.deepEqual(stepsOf("- [ ] one\n- [x] two\n\n* three\n4. four"), ["one", "two", "three", "four"]);
+    assert.deepEqual(stepsOf("- [ ] one\n- [x] two\n\n* three\n4. four"), [
+      "one",
+      "two",
+      "three",
+      "four",
+    ]);
     assert.deepEqual(stepsOf("- one\\n- two"), ["one", "two"]);
     assert.deepEqual(stepsOf("Everything works.\n- one"), []);
     assert.deepEqual(stepsOf(undefined), []);
@@ -103,7 +119,13 @@ describe("what an issue says", () => {
 
   test("a field that bears a name of the import's own is not lost", async (context) => {
     const store = await openStore(context);
-    const odd = issue("x-1", { source: "s", lastImport: 1, list: [], shadowed: { a: 1 }, description: "" });
+    const odd = issue("x-1", {
+      source: "s",
+      lastImport: 1,
+      list: [],
+      shadowed: { a: 1 },
+      description: "",
+    });
     await bring(store, "beads", lines([odd]));
     assert.deepEqual(parse(await give(store, "beads")).get("x-1"), odd);
   });
@@ -111,7 +133,12 @@ describe("what an issue says", () => {
   test("odd shapes of fields come back: no type, empty edges, a far priority", async (context) => {
     const store = await openStore(context);
     const { issue_type: _type, ...untyped } = issue("x-1", { dependencies: [], priority: 9 });
-    const other = issue("x-2", { issue_type: "", description: null, dependencies: null, priority: -1 });
+    const other = issue("x-2", {
+      issue_type: "",
+      description: null,
+      dependencies: null,
+      priority: -1,
+    });
     await bring(store, "beads", lines([untyped, other]));
     const went = parse(await give(store, "beads"));
     assert.deepEqual([went.get("x-1"), went.get("x-2")], [untyped, other]);
@@ -147,11 +174,17 @@ describe("edges", () => {
       store,
       "beads",
       lines([
-        issue("x-late", { created_at: "2026-02-02T00:00:00Z", dependencies: [edge("x-late", "x-early")] }),
+        issue("x-late", {
+          created_at: "2026-02-02T00:00:00Z",
+          dependencies: [edge("x-late", "x-early")],
+        }),
         issue("x-early", { dependencies: [edge("x-early", "x-late")] }),
       ]),
     );
-    assert.deepEqual(report.droppedEdges.map(({ from }) => from), ["x-early"]);
+    assert.deepEqual(
+      report.droppedEdges.map(({ from }) => from),
+      ["x-early"],
+    );
   });
 
   test("a stranger that comes later is taken in", async (context) => {
@@ -181,7 +214,11 @@ describe("what was changed here", () => {
     await store.features.markFailing(b.id);
     await store.features.claimAndGet(b.id, { agent: "ann" });
     await store.features.update(c.id, { dependencies: [b.id], steps: ["see"], name: "See" });
-    const made = await store.features.create({ name: "Made here", dependencies: [c.id], category: "chore" });
+    const made = await store.features.create({
+      name: "Made here",
+      dependencies: [c.id],
+      category: "chore",
+    });
 
     const went = parse(await give(store, "beads"));
     const [wentA, wentB, wentC] = ["x-a", "x-b", "x-c"].map((id) => went.get(id));
@@ -226,7 +263,14 @@ describe("what was changed here", () => {
     const same = await bring(store, "beads", lines([a, b]));
     assert.deepEqual([same.created, same.updated, same.unchanged], [0, 0, 2]);
 
-    const report = await bring(store, "beads", lines([{ ...a, title: "Their name" }, { ...b, title: "B" }]));
+    const report = await bring(
+      store,
+      "beads",
+      lines([
+        { ...a, title: "Their name" },
+        { ...b, title: "B" },
+      ]),
+    );
     assert.deepEqual([report.created, report.updated], [0, 2]);
     const after = await find("x-a");
     assert.deepEqual([after.name, after["mine"], after.passes], ["Their name", 1, true]);
@@ -235,7 +279,8 @@ describe("what was changed here", () => {
 
   test("closed there, reopened there", async (context) => {
     const store = await openStore(context);
-    const passes = async (): Promise<boolean | undefined> => (await store.features.getAll())[0]?.passes;
+    const passes = async (): Promise<boolean | undefined> =>
+      (await store.features.getAll())[0]?.passes;
     await bring(store, "beads", lines([issue("x-a")]));
     await bring(store, "beads", lines([issue("x-a", { status: "closed" })]));
     assert.equal(await passes(), true);
@@ -245,7 +290,11 @@ describe("what was changed here", () => {
 
   test("an edge that is turned round closes no circle on its way", async (context) => {
     const store = await openStore(context);
-    await bring(store, "beads", lines([issue("x-a", { dependencies: [edge("x-a", "x-b")] }), issue("x-b")]));
+    await bring(
+      store,
+      "beads",
+      lines([issue("x-a", { dependencies: [edge("x-a", "x-b")] }), issue("x-b")]),
+    );
     const turned = [issue("x-a"), issue("x-b", { dependencies: [edge("x-b", "x-a")] })];
     const report = await bring(store, "beads", lines(turned));
     assert.deepEqual([report.updated, report.droppedEdges], [2, []]);

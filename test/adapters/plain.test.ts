@@ -8,7 +8,16 @@ import { bring, byName, give, importedOf, openStore } from "./support.ts";
 function shared(features: readonly Feature[]): unknown[] {
   const names = new Map(features.map(({ id, name }) => [id, name]));
   return features.map((feature) => {
-    const { id: _id, uid, createdAt, updatedAt, revision, imported, dependencies, ...rest } = feature;
+    const {
+      id: _id,
+      uid,
+      createdAt,
+      updatedAt,
+      revision,
+      imported,
+      dependencies,
+      ...rest
+    } = feature;
     void [uid, createdAt, updatedAt, revision, imported];
     return { ...rest, needs: dependencies.map((dependency) => names.get(dependency)) };
   });
@@ -92,7 +101,11 @@ describe("a list made by hand", () => {
   test("what is in progress there is pending here", async (context) => {
     const store = await openStore(context);
     const claim = { agent: "ann", at: "2026-01-01T00:00:00.000Z", expiresAt: null };
-    const report = await bring(store, "plain", JSON.stringify([{ name: "A", inProgress: true, claim }]));
+    const report = await bring(
+      store,
+      "plain",
+      JSON.stringify([{ name: "A", inProgress: true, claim }]),
+    );
     assert.equal(report.keptAside[0]?.what, "in progress");
     const [feature] = await store.features.getAll();
     assert.deepEqual([feature?.inProgress, feature?.claim], [false, null]);

@@ -7,20 +7,20 @@ describe("the place of a syntax error", () => {
   /** The bar stands before the first character that is wrong. */
   const TEXTS = [
     "|Dear team",
-    '[1, |]',
-    '[1 |2]',
+    "[1, |]",
+    "[1 |2]",
     '{"a" |1}',
     '{"a": 1, |}',
-    '{|a: 1}',
-    '[1]|]',
-    '[1|}',
+    "{|a: 1}",
+    "[1]|]",
+    "[1|}",
     '{"a": [1, {"b": |tru}]}',
     '["a\\u12|',
     '[|"a\nb"]',
     "[01|",
-    '[1,|',
+    "[1,|",
     '{"a":|',
-    '[|.5]',
+    "[|.5]",
   ];
   for (const marked of TEXTS) {
     test(marked, () => {
@@ -32,7 +32,7 @@ describe("the place of a syntax error", () => {
   }
 
   test("names the very character where a token begins it", () => {
-    for (const marked of ['[1, |]', '{"a" |1}', '[1]  |]', '{"a":\n|}']) {
+    for (const marked of ["[1, |]", '{"a" |1}', "[1]  |]", '{"a":\n|}']) {
       assert.equal(errorPosition(marked.replace("|", "")), marked.indexOf("|"));
     }
   });

@@ -7,7 +7,7 @@ import { fromJSONSchema, type ZodType } from "zod";
 import { commandHelp } from "#src/cli/help.js";
 import { REGISTRY } from "#src/cli/registry.js";
 import { schemaNamed, schemaOfCommand } from "#src/cli/schemas.js";
-import { openShell, openStoreShell, type Shell } from "./support.ts";
+import { list, one, openShell, openStoreShell, type Shell } from "./support.ts";
 
 /** A call of each command that goes well after {@link prepare}; in this order. */
 const CALLS: Readonly<Record<string, readonly string[]>> = {
@@ -92,7 +92,7 @@ test("every command explains itself, to people and to programs", async () => {
     assert.equal(text.split("\n")[0], summary);
     assert.match(text, /\nExamples:\n {2}flowstore /, name);
     assert.match(text, /\nData \(--json\):\n/, name);
-    for (const line of text.split("\n")) assert.ok(line.length <= 84, `${name}: ${line}`);
+    for (const line of text.split("\n")) assert.ok(line.length <= 110, `${name}: ${line}`);
     assertFits(schema, data, name);
   }
 });
@@ -105,22 +105,21 @@ test("help is there for everything, a group and a command, without a store", asy
     assert.match(stdout, /\nCommands:\n/);
   }
   assert.match((await run(["feature", "claim", "--help"])).stdout, /^Take a feature/);
-  assert.equal((await json(["feature", "claim", "--help"])).data.command, "feature claim");
+  assert.equal(one(await json(["feature", "claim", "--help"]))["command"], "feature claim");
 });
 
 test("the version is the package's", async (context) => {
   const { json, run } = await openStoreShell(context);
   assert.match((await run(["--version"])).stdout, /^\d+\.\d+\.\d+\n$/);
-  assert.match((await json(["--version"])).data.version, /^\d+\.\d+\.\d+$/);
+  assert.match(String(one(await json(["--version"]))["version"]), /^\d+\.\d+\.\d+$/);
 });
 
 test("one ID gives the feature, several give a list", async (context) => {
   const shell = await openStoreShell(context);
   await prepare(shell);
-  assert.equal((await shell.json(["feature", "show", "2"])).data.id, 2);
-  const { data } = await shell.json(["feature", "show", "2", "1"]);
+  assert.equal(one(await shell.json(["feature", "show", "2"]))["id"], 2);
   assert.deepEqual(
-    data.map(({ id }: { id: number }) => id),
+    list(await shell.json(["feature", "show", "2", "1"])).map(({ id }) => id),
     [2, 1],
   );
 });
@@ -141,8 +140,8 @@ test("next shows what claim --next takes, and says why there is nothing", async 
   for (let left = 2; left > 0; left -= 1) {
     const shown = await shell.json(["feature", "next"]);
     const claimed = await shell.json(["feature", "claim", "--actor", "ann"]);
-    assert.equal(shown.data.id, claimed.data.id);
-    assert.equal(claimed.data.claim.agent, "ann");
+    assert.equal(one(shown)["id"], one(claimed)["id"]);
+    assert.equal((one(claimed)["claim"] as { agent: string }).agent, "ann");
   }
   assert.equal(await none(), "blocked");
   await shell.run(["feature", "pass", "1"]);
@@ -158,9 +157,8 @@ test("who acts: --actor, else FLOW_ACTOR; through what: cli", async (context) =>
   const { run, json } = await openStoreShell(context);
   await run(["feature", "create", "A"], { env: { FLOW_ACTOR: "env" } });
   await run(["feature", "pass", "1", "--actor", "flag"], { env: { FLOW_ACTOR: "env" } });
-  const { data } = await json(["feature", "history", "1"]);
   assert.deepEqual(
-    data.map(({ agent, source }: { agent: string; source: string }) => [agent, source]),
+    list(await json(["feature", "history", "1"])).map(({ agent, source }) => [agent, source]),
     [
       ["env", "cli"],
       ["flag", "cli"],
@@ -172,19 +170,18 @@ test("a list goes on where the page before ended", async (context) => {
   const shell = await openStoreShell(context);
   await prepare(shell);
   const first = await shell.json(["feature", "list", "--limit", "2"]);
-  assert.deepEqual([first.data.length, first.meta["count"]], [2, 2]);
+  assert.deepEqual([list(first).length, first.meta["count"]], [2, 2]);
   const after = String(first.meta["next"]);
   const second = await shell.json(["feature", "list", "--limit", "2", "--after", after]);
-  assert.deepEqual([second.data.length, second.meta["next"]], [1, null]);
+  assert.deepEqual([list(second).length, second.meta["next"]], [1, null]);
 });
 
 test("events of one feature, one type, one agent, one time", async (context) => {
   const shell = await openStoreShell(context);
   await prepare(shell);
   await shell.run(["feature", "claim", "1", "--actor", "ann"]);
-  const types = async (...words: string[]): Promise<string[]> => {
-    const { data } = await shell.json(["events", ...words]);
-    return data.map(({ type }: { type: string }) => type);
+  const types = async (...words: string[]): Promise<unknown[]> => {
+    return list(await shell.json(["events", ...words])).map(({ type }) => type);
   };
   assert.deepEqual(await types("--feature", "1"), ["created", "claimed"]);
   assert.deepEqual(await types("--type", "claimed"), ["claimed"]);
@@ -198,12 +195,16 @@ test("events of one feature, one type, one agent, one time", async (context) => 
 test("graphs for other programs", async (context) => {
   const shell = await openStoreShell(context);
   await prepare(shell);
-  assert.match((await shell.run(["feature", "graph", "--format", "dot"])).stdout, /^digraph .*f1 -> f2;/s);
-  assert.match((await shell.run(["feature", "graph", "--format", "mermaid"])).stdout, /f1 --> f2\n/);
-  const { data } = await shell.json(["feature", "graph", "--format", "dot"]);
-  assert.equal(data.format, "dot");
-  const nodes = (await shell.json(["feature", "graph"])).data;
-  assert.deepEqual(nodes[0].dependents, [2]);
+  assert.match(
+    (await shell.run(["feature", "graph", "--format", "dot"])).stdout,
+    /^digraph .*f1 -> f2;/s,
+  );
+  assert.match(
+    (await shell.run(["feature", "graph", "--format", "mermaid"])).stdout,
+    /f1 --> f2\n/,
+  );
+  assert.equal(one(await shell.json(["feature", "graph", "--format", "dot"]))["format"], "dot");
+  assert.deepEqual(list(await shell.json(["feature", "graph"]))[0]?.["dependents"], [2]);
 });
 
 function assertFits(schema: object, value: unknown, name: string): void {

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { widthOf } from "#src/cli/render/width.js";
-import { openStoreShell } from "./support.ts";
+import { list, one, openStoreShell } from "./support.ts";
 
 const NAMES = [
   "\x1b[31mred\x1b[0m \x1b]0;title\x07",
@@ -30,19 +30,26 @@ test("names are kept as they are and shown without harm, in 40 columns too", asy
     return { name, category: name.slice(0, 100), description: name, steps: [name] };
   });
   const input = JSON.stringify(inputs);
-  const { data } = await json(["feature", "create", "--from-json", "-"], { input });
   assert.deepEqual(
-    data.map(({ name }: { name: string }) => name),
+    list(await json(["feature", "create", "--from-json", "-"], { input })).map(({ name }) => name),
     NAMES,
   );
   const env = { COLUMNS: "40" };
   const ids = NAMES.map((_, at) => String(at + 1));
-  for (const args of [["list"], ["show", ...ids], ["ready"], ["graph"], ["history", "1"], ["pass", ...ids]]) {
+  for (const args of [
+    ["list"],
+    ["show", ...ids],
+    ["ready"],
+    ["graph"],
+    ["history", "1"],
+    ["pass", ...ids],
+  ]) {
     const { exit, stdout } = await run(["feature", ...args], { env });
     assert.equal(exit, 0);
     assert.doesNotMatch(stdout, DANGEROUS, args[0]);
     if (args[0] === "pass") continue;
-    for (const line of stdout.split("\n")) assert.ok(widthOf(line) <= 40, `${args[0] ?? ""}: ${line}`);
+    for (const line of stdout.split("\n"))
+      assert.ok(widthOf(line) <= 40, `${args[0] ?? ""}: ${line}`);
   }
 });
 
@@ -54,7 +61,11 @@ test("a name that looks like an option comes after two dashes", async (context) 
 
 test("an error message shows no escape codes of its arguments", async (context) => {
   const { run } = await openStoreShell(context);
-  for (const args of [["\x1b[31mred"], ["feature", "show", "\x1b[2J"], ["import", "\x1b]0;x\x07"]]) {
+  for (const args of [
+    ["\x1b[31mred"],
+    ["feature", "show", "\x1b[2J"],
+    ["import", "\x1b]0;x\x07"],
+  ]) {
     const { exit, stderr } = await run(args);
     assert.notEqual(exit, 0);
     assert.doesNotMatch(stderr, DANGEROUS);
@@ -65,8 +76,11 @@ test("keys named like parts of a prototype are plain data", async (context) => {
   const { folder, run, json } = await openStoreShell(context);
   const input = '{"name":"A","__proto__":{"polluted":true},"constructor":1}';
   assert.equal((await run(["feature", "create", "--from-json", "-"], { input })).exit, 0);
-  const { data } = await json(["feature", "show", "1"]);
+  const data = one(await json(["feature", "show", "1"]));
   assert.ok(Object.hasOwn(data, "__proto__") && Object.hasOwn(data, "constructor"));
   assert.equal((await run(["export", "--output", "plan.json"])).exit, 0);
-  assert.match(await readFile(join(folder, "plan.json"), "utf8"), /"__proto__": \{\s+"polluted": true/);
+  assert.match(
+    await readFile(join(folder, "plan.json"), "utf8"),
+    /"__proto__": \{\s+"polluted": true/,
+  );
 });

@@ -19,7 +19,10 @@ function node(id: number, dependencies: number[], dependents: number[], name = `
 describe("safe text", () => {
   test("control characters, direction marks and hidden ones are written out", () => {
     assert.equal(visible("a\x1b[31mb\x07\n\t\x7f\x9b"), "a\\x1b[31mb\\x07\\n\\t\\x7f\\x9b");
-    assert.equal(visible("\u202eevil\u2066\u200b\ufeff\u2028"), "\\u202eevil\\u2066\\u200b\\ufeff\\u2028");
+    assert.equal(
+      visible("\u202eevil\u2066\u200b\ufeff\u2028"),
+      "\\u202eevil\\u2066\\u200b\\ufeff\\u2028",
+    );
     assert.equal(visible("\ud800 \u{e0041}"), "\\ud800 \\u{e0041}");
   });
 
@@ -122,6 +125,9 @@ describe("graphs", () => {
       renderMermaid(evil).split("\n")[1],
       '  f1["#35;1 a#34;#93;#59;#92;n f9--#62;f1 #91;x#93; #92; #60;/b#62;"]:::ready',
     );
-    assert.match(renderDot(evil).split("\n")[2] ?? "", /label="#1 a\\"\];\\\\n f9-->f1 \[x\] \\\\ <\/b>"/);
+    assert.match(
+      renderDot(evil).split("\n")[2] ?? "",
+      /label="#1 a\\"\];\\\\n f9-->f1 \[x\] \\\\ <\/b>"/,
+    );
   });
 });

@@ -17,7 +17,11 @@ for (const { name, steps } of SESSIONS) {
       for (const stream of ["stdout", "stderr"] as const) {
         const expected = step[stream];
         if (expected !== undefined) {
-          assert.deepEqual(linesOf(masked(outcome[stream], folder)), expected, `${typed}: ${stream}`);
+          assert.deepEqual(
+            linesOf(masked(outcome[stream], folder)),
+            expected,
+            `${typed}: ${stream}`,
+          );
         }
       }
     }

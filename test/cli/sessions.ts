@@ -29,7 +29,17 @@ export const SESSIONS: readonly Session[] = [
         stderr: [],
       },
       {
-        run: ["feature", "create", "Log in", "--step", "Form", "--step", "Session", "--depends", "1"],
+        run: [
+          "feature",
+          "create",
+          "Log in",
+          "--step",
+          "Form",
+          "--step",
+          "Session",
+          "--depends",
+          "1",
+        ],
         exit: 0,
         stdout: ["⚠ Created #2 Log in"],
       },
@@ -54,7 +64,11 @@ export const SESSIONS: readonly Session[] = [
       },
       { run: ["feature", "next"], exit: 0, stdout: ["All features that are left wait for others"] },
       { run: ["feature", "pass", "1"], exit: 0, stdout: ["☑ Passing #1 Tables"] },
-      { run: ["feature", "claim", "2", "--actor", "ann"], exit: 0, stdout: ["◧ Claimed #2 Log in"] },
+      {
+        run: ["feature", "claim", "2", "--actor", "ann"],
+        exit: 0,
+        stdout: ["◧ Claimed #2 Log in"],
+      },
       {
         run: ["feature", "next"],
         exit: 0,
@@ -95,10 +109,30 @@ export const SESSIONS: readonly Session[] = [
         stdout: ["☐ Created #1 A", "⚠ Created #2 B", "☐ Created #3 C"],
       },
       { run: ["feature", "pass", "1", "9"], exit: 3, stdout: [] },
-      { run: ["feature", "ready"], exit: 0, stdout: ["   ID  PRIORITY  NAME  CATEGORY  NEEDS  AGENT", "☐   1         1  A", "☐   3         3  C"] },
-      { run: ["feature", "pass", "-"], input: "1\n3\n", exit: 0, stdout: ["☑ Passing #1 A", "☑ Passing #3 C"] },
+      {
+        run: ["feature", "ready"],
+        exit: 0,
+        stdout: [
+          "   ID  PRIORITY  NAME  CATEGORY  NEEDS  AGENT",
+          "☐   1         1  A",
+          "☐   3         3  C",
+        ],
+      },
+      {
+        run: ["feature", "pass", "-"],
+        input: "1\n3\n",
+        exit: 0,
+        stdout: ["☑ Passing #1 A", "☑ Passing #3 C"],
+      },
       { run: ["feature", "fail", "1", "--quiet"], exit: 0, stdout: [], stderr: [] },
-      { run: ["feature", "blocked"], exit: 0, stdout: ["   ID  PRIORITY  NAME  CATEGORY  NEEDS  AGENT", "⚠   2         2  B               1"] },
+      {
+        run: ["feature", "blocked"],
+        exit: 0,
+        stdout: [
+          "   ID  PRIORITY  NAME  CATEGORY  NEEDS  AGENT",
+          "⚠   2         2  B               1",
+        ],
+      },
       { run: ["feature", "start", "1"], exit: 0, stdout: ["◧ In progress #1 A"] },
       { run: ["feature", "start", "1"], exit: 5, stdout: [] },
       { run: ["feature", "release", "1"], exit: 0, stdout: ["☐ Released #1 A"] },
@@ -125,7 +159,17 @@ export const SESSIONS: readonly Session[] = [
       { run: ["feature", "dep", "set", "3"], exit: 0, stdout: ["☐ Updated #3 C"] },
       { run: ["feature", "dep", "set", "3", "2"], exit: 0, stdout: ["⚠ Updated #3 C"] },
       {
-        run: ["feature", "update", "3", "--set", "name=See", "--set", "priority=-4", "--set", 'mood="good"'],
+        run: [
+          "feature",
+          "update",
+          "3",
+          "--set",
+          "name=See",
+          "--set",
+          "priority=-4",
+          "--set",
+          'mood="good"',
+        ],
         exit: 0,
         stdout: ["⚠ Updated #3 See"],
       },
@@ -134,7 +178,11 @@ export const SESSIONS: readonly Session[] = [
         exit: 0,
         stdout: ["Would delete #2; #3 no longer waits for it"],
       },
-      { run: ["feature", "delete", "2"], exit: 0, stdout: ["Deleted #2; #3 no longer waits for it"] },
+      {
+        run: ["feature", "delete", "2"],
+        exit: 0,
+        stdout: ["Deleted #2; #3 no longer waits for it"],
+      },
       {
         run: ["feature", "list"],
         exit: 0,
@@ -144,7 +192,12 @@ export const SESSIONS: readonly Session[] = [
           "☐   1         1  A",
         ],
       },
-      { run: ["feature", "show", "2"], exit: 3, stdout: [], stderr: ["flowstore: There is no feature 2"] },
+      {
+        run: ["feature", "show", "2"],
+        exit: 3,
+        stdout: [],
+        stderr: ["flowstore: There is no feature 2"],
+      },
     ],
   },
   {
@@ -160,7 +213,10 @@ export const SESSIONS: readonly Session[] = [
         run: ["feature", "clam", "1"],
         exit: 2,
         stdout: [],
-        stderr: ['flowstore: There is no command "feature clam"', '  Did you mean "feature claim"?'],
+        stderr: [
+          'flowstore: There is no command "feature clam"',
+          '  Did you mean "feature claim"?',
+        ],
       },
       {
         run: ["feature", "list", "--satus", "ready"],

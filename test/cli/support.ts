@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(import.meta.resolve("#src/cli/main.js"));
+const MAIN = fileURLToPath(import.meta.resolve("#src/bin/main.js"));
 
 /** Far beyond what any command here takes, so that a hanging one ends the test and not the suite. */
 const TIMEOUT_MS = 60_000;
@@ -63,9 +63,7 @@ export interface Envelope {
   readonly exit: number | null;
   readonly ok: boolean;
   readonly command: string;
-  // The tests know what they expect, and fail where it is not so.
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly data: any;
+  readonly data: unknown;
   readonly meta: Readonly<Record<string, unknown>>;
   readonly error: {
     readonly code: string;
@@ -74,6 +72,19 @@ export interface Envelope {
     readonly retryable: boolean;
     readonly context: Readonly<Record<string, unknown>>;
   };
+}
+
+/** One thing under `data`. */
+export type Thing = Readonly<Record<string, unknown>>;
+
+export function one({ data }: Envelope): Thing {
+  if (typeof data === "object" && data !== null && !Array.isArray(data)) return data as Thing;
+  throw new Error(`No single thing: ${JSON.stringify(data)}`);
+}
+
+export function list({ data }: Envelope): readonly Thing[] {
+  if (Array.isArray(data)) return data as Thing[];
+  throw new Error(`No list: ${JSON.stringify(data)}`);
 }
 
 export async function openShell(context: TestContext): Promise<Shell> {

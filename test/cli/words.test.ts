@@ -18,7 +18,16 @@ const isBadRequest = (error: unknown): boolean =>
 
 describe("words", () => {
   test("global options may stand before and between the command's words", () => {
-    const { command, rest } = findCommand(["--json", "feature", "--dir", "x", "dep", "add", "1", "2"]);
+    const { command, rest } = findCommand([
+      "--json",
+      "feature",
+      "--dir",
+      "x",
+      "dep",
+      "add",
+      "1",
+      "2",
+    ]);
     assert.equal(command, "feature dep add");
     assert.deepEqual(rest, ["--json", "--dir", "x", "1", "2"]);
   });
@@ -48,7 +57,13 @@ describe("words", () => {
 
 describe("values", () => {
   test("durations", () => {
-    const known = { "30m": 1_800_000, "2h": 7_200_000, "90s": 90_000, "1500ms": 1500, "1.5s": 1500 };
+    const known = {
+      "30m": 1_800_000,
+      "2h": 7_200_000,
+      "90s": 90_000,
+      "1500ms": 1500,
+      "1.5s": 1500,
+    };
     for (const [text, ms] of Object.entries(known)) assert.equal(readDuration(text), ms);
     for (const text of ["", "30", "m", "-1s", "0s", "1d", "1 s", "1e3s", "0.1ms"]) {
       assert.throws(() => readDuration(text), isBadRequest, text);

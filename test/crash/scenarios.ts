@@ -127,18 +127,30 @@ export function scenario(name: string): Scenario {
   return found;
 }
 
-/** Everything a reader sees: each document's text, each event with its number. */
+/** Everything a reader sees, in one line: each document's text, each event with its number. */
 export async function stateOf(storage: Storage): Promise<string> {
   const documents = await storage.read((view) =>
     FOLDERS.flatMap((folder) =>
       view.list(folder).map((document) => {
         if (isFault(document)) throw document.fault;
-        return [document.path, document.text];
+        const { n, tag = "" } = JSON.parse(document.text) as { n?: number; tag?: string };
+        return `${document.path.split("/").at(-1)}=${n ?? document.text.length}${tag}`;
       }),
     ),
   );
   const log = await storage.events();
-  const damage = log.damage.filter(({ growing }) => !growing);
-  const events = log.events.map(({ sequence, event }) => [sequence, event.stream, event.payload]);
-  return JSON.stringify({ documents, events, damage }, null, 1);
+  const events = log.events.map(({ sequence, event }) => {
+    const { n, tag } = event.payload as { n: number; tag: string };
+    return `${sequence}:${event.stream.replace("counter:", "")}=${n}${tag}`;
+  });
+  const damage = log.damage.filter(({ growing }) => !growing).map(({ why }) => why);
+  return [...documents, "|", ...events, ...damage].join(" ");
+}
+
+/** A state without what commits of one tag did to new documents. */
+export function without(state: string, tag: string): string {
+  return state
+    .split(" ")
+    .filter((part) => !part.endsWith(`=1${tag}`))
+    .join(" ");
 }

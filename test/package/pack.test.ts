@@ -53,7 +53,7 @@ describe("the packed package", () => {
       paths.filter((path) => !allowed.test(path) || /tsbuildinfo|tsconfig/.test(path)),
       [],
     );
-    for (const wanted of ["dist/index.js", "dist/index.d.ts", "dist/cli/main.js", "LICENSE"]) {
+    for (const wanted of ["dist/index.js", "dist/index.d.ts", "dist/bin/main.js", "LICENSE"]) {
       assert.ok(paths.includes(wanted), `${wanted} is missing`);
     }
   });
@@ -62,7 +62,8 @@ describe("the packed package", () => {
     const paths = new Set(packed.files.map(({ path }) => path));
     const orphans = [...paths].filter(
       (path) =>
-        /^dist\/.*\.js$/.test(path) && !paths.has(path.replace(/^dist(.*)\.js$/, "src$1.ts")),
+        // The command is bundled into files of its own: it starts in two thirds of the time.
+        /^dist\/(?!bin\/).*\.js$/.test(path) && !paths.has(path.replace(/^dist(.*)\.js$/, "src$1.ts")),
     );
     assert.deepEqual(orphans, []);
   });

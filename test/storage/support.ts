@@ -38,6 +38,18 @@ export async function until(holds: () => boolean, withinMs = 10_000): Promise<vo
   }
 }
 
+/** Does every case, some at once: they wait for timers more than they compute. */
+export async function inLanes(
+  cases: Iterable<() => Promise<void>>,
+  atOnce: number,
+): Promise<void> {
+  const iterator = cases[Symbol.iterator]();
+  const lane = async (): Promise<void> => {
+    for (let next = iterator.next(); next.done !== true; next = iterator.next()) await next.value();
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+}
+
 export function storageOptions(disk: Disk, changed: Partial<StorageOptions> = {}): StorageOptions {
   return {
     durability: "full",

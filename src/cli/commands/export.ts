@@ -2,7 +2,6 @@
 import { FlowError } from "../../errors.ts";
 import type { Command } from "../command.ts";
 import { objectOf } from "../data-shapes.ts";
-import { writeWholeFile } from "../output.ts";
 
 const TEXT = { type: "string" };
 
@@ -42,6 +41,7 @@ export const exportCommand: Command = {
     const text = format.write(features);
     const data = { format: format.name, count: features.length, file };
     if (file === null) return { data: { ...data, text }, text: () => text };
+    const { writeWholeFile } = await import("../output.ts");
     await writeWholeFile(file, text);
     return {
       data: { ...data, text: null },

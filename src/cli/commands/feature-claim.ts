@@ -87,7 +87,9 @@ export const release: Command = {
     if (isExpired) return releaseExpired(context, await context.openStore("write"));
     const ids = await idsOf(context);
     const store = await context.openStore("write");
-    const features = await changeEach(context, store, ids, (id) => store.features.clearInProgress(id));
+    const features = await changeEach(context, store, ids, (id) =>
+      store.features.clearInProgress(id),
+    );
     return changed(context, features, "Released");
   },
 };

@@ -13,7 +13,7 @@ export const create: Command = {
   usage: "NAME [options] | --from-json FILE",
   details: [
     "Without --priority it comes last. --from-json takes one feature or a list of",
-    "them, all or none; in a list a dependency may be { \"index\": n }, the nth of it.",
+    'them, all or none; in a list a dependency may be { "index": n }, the nth of it.',
   ].join("\n"),
   options: {
     description: { type: "string", value: "TEXT", help: "What it is about" },
@@ -47,7 +47,11 @@ export const create: Command = {
       return changed(context, [feature], "Created");
     }
     const features = await store.features.createBulk(input as CreateFeatureInput[]);
-    return { ...changed(context, features, "Created"), data: features, meta: { count: features.length } };
+    return {
+      ...changed(context, features, "Created"),
+      data: features,
+      meta: { count: features.length },
+    };
   },
 };
 
@@ -75,7 +79,10 @@ function refuseMixed({ positionals, options }: CommandContext): void {
   );
   const word = positionals.length > 0 ? "a name" : mixed === undefined ? null : `--${mixed}`;
   if (word !== null) {
-    throw new FlowError("BAD_REQUEST", `--from-json brings all fields: give no ${word.replace("a ", "")}`);
+    throw new FlowError(
+      "BAD_REQUEST",
+      `--from-json brings all fields: give no ${word.replace("a ", "")}`,
+    );
   }
 }
 

@@ -5,13 +5,21 @@ import { FEATURE } from "../data-shapes.ts";
 import { readId, type FeatureRef } from "../values.ts";
 import { changed, changeEach, MANY } from "./each-feature.ts";
 
-type Change = (features: FlowStore["features"], id: FeatureRef, dep: FeatureRef) => Promise<Feature>;
+type Change = (
+  features: FlowStore["features"],
+  id: FeatureRef,
+  dep: FeatureRef,
+) => Promise<Feature>;
 
-export const add = dependencyCommand("add", "A circle is refused with exit code 5.", (features, id, dep) =>
-  features.addDependency(id, dep),
+export const add = dependencyCommand(
+  "add",
+  "A circle is refused with exit code 5.",
+  (features, id, dep) => features.addDependency(id, dep),
 );
-export const remove = dependencyCommand("rm", "What is not there is no error.", (features, id, dep) =>
-  features.removeDependency(id, dep),
+export const remove = dependencyCommand(
+  "rm",
+  "What is not there is no error.",
+  (features, id, dep) => features.removeDependency(id, dep),
 );
 
 function dependencyCommand(name: string, details: string, change: Change): Command {

@@ -20,7 +20,8 @@ export const graph: Command = {
     const nodes = await store.features.getGraph();
     const { renderDot, renderMermaid, renderTree } = await import("../render/graph.ts");
     const meta = { count: nodes.length };
-    if (format === "tree") return { data: nodes, meta, text: () => renderTree(nodes, context.terminal) };
+    if (format === "tree")
+      return { data: nodes, meta, text: () => renderTree(nodes, context.terminal) };
     const text = format === "dot" ? renderDot(nodes) : renderMermaid(nodes);
     return { data: { format, text }, meta, text: () => text };
   },

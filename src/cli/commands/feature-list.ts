@@ -26,9 +26,13 @@ export const list: Command = {
   },
   async run(context) {
     const { options } = context;
-    const [status, category, text, limit, after] = ["status", "category", "text", "limit", "after"].map(
-      (name) => options.text(name),
-    );
+    const [status, category, text, limit, after] = [
+      "status",
+      "category",
+      "text",
+      "limit",
+      "after",
+    ].map((name) => options.text(name));
     const query = {
       ...(status === undefined ? {} : { status: readChoice(status, "a status", STATUSES) }),
       ...(category === undefined ? {} : { category }),

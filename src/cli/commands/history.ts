@@ -106,7 +106,12 @@ export const events: Command = {
             { title: "TIME", cell: ({ createdAt }) => createdAt, expendable: 3 },
             { title: "STREAM", cell: ({ stream: name }) => name, minWidth: 8, expendable: 1 },
             { title: "TYPE", cell: ({ type: name }) => name, minWidth: 8 },
-            { title: "PAYLOAD", cell: ({ payload }) => JSON.stringify(payload), minWidth: 10, expendable: 2 },
+            {
+              title: "PAYLOAD",
+              cell: ({ payload }) => JSON.stringify(payload),
+              minWidth: 10,
+              expendable: 2,
+            },
           ],
           context.terminal,
         );
@@ -122,10 +127,13 @@ async function streamOf(
   feature: string | undefined,
 ): Promise<string | undefined> {
   if (feature === undefined) return stream;
-  if (stream !== undefined) throw new FlowError("BAD_REQUEST", "Give --feature or --stream, not both");
+  if (stream !== undefined)
+    throw new FlowError("BAD_REQUEST", "Give --feature or --stream, not both");
   const [first] = await store.features.history(readId(feature));
   if (first === undefined) {
-    throw new FlowError("NOT_FOUND", `There is no feature ${feature}`, { context: { id: feature } });
+    throw new FlowError("NOT_FOUND", `There is no feature ${feature}`, {
+      context: { id: feature },
+    });
   }
   return `feature:${first.featureUid}`;
 }

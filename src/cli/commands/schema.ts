@@ -30,7 +30,9 @@ export const schema: Command = {
           : schemaOfCommand(name, await registration.load());
     if (data === null) {
       throw new FlowError("BAD_REQUEST", `There is no schema "${name}"`, {
-        hint: didYouMean(name, [...SCHEMA_NAMES, ...Object.keys(REGISTRY)]) ?? "See flowstore schema --help",
+        hint:
+          didYouMean(name, [...SCHEMA_NAMES, ...Object.keys(REGISTRY)]) ??
+          "See flowstore schema --help",
       });
     }
     return { data, text: () => JSON.stringify(data, null, 2) };

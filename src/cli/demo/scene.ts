@@ -7,17 +7,18 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { basename, dirname, join } from "node:path";
 import { plain } from "../../adapters/plain.ts";
 import { importPlan } from "../../adapters/import-plan.ts";
 import { FlowStore } from "../../index.ts";
 import { commitAll, git, initRepository } from "./git.ts";
 
-/** The plan that comes with the package; the same place from `dist/` and from `src/`. */
-const PLAN_FILE = fileURLToPath(
-  new URL("../../../fixtures/plans/tool-library.json", import.meta.url),
+/** The plan that comes with the package, wherever this file was bundled to. */
+const PLAN_FILE = join(
+  dirname(createRequire(import.meta.url).resolve("flowstore/package.json")),
+  "fixtures/plans/tool-library.json",
 );
 
 export interface Scene {

@@ -5,10 +5,12 @@ const MAX_DEPTH = 6;
 
 export function renderFacts(value: unknown, depth = 0): string {
   const indent = "  ".repeat(depth);
-  if (typeof value !== "object" || value === null || depth >= MAX_DEPTH) return indent + scalar(value);
+  if (typeof value !== "object" || value === null || depth >= MAX_DEPTH)
+    return indent + scalar(value);
   return Object.entries(value)
     .map(([key, inner]) => {
-      const isEmpty = typeof inner === "object" && inner !== null && Object.keys(inner).length === 0;
+      const isEmpty =
+        typeof inner === "object" && inner !== null && Object.keys(inner).length === 0;
       if (typeof inner !== "object" || inner === null || isEmpty) {
         return `${indent}${visible(key)}: ${isEmpty ? "none" : scalar(inner)}`;
       }

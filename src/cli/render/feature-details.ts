@@ -6,8 +6,21 @@ import { pad, wrap } from "./width.ts";
 
 /** Shown by a line of their own, or not at all. */
 const SHOWN: ReadonlySet<string> = new Set([
-  ...["id", "uid", "name", "status", "priority", "category", "dependencies", "claim", "createdAt"],
-  ...["updatedAt", "description", "steps", "passes", "inProgress", "revision"],
+  "id",
+  "uid",
+  "name",
+  "status",
+  "priority",
+  "category",
+  "dependencies",
+  "claim",
+  "createdAt",
+  "updatedAt",
+  "description",
+  "steps",
+  "passes",
+  "inProgress",
+  "revision",
 ]);
 const LABEL_WIDTH = 12;
 
@@ -26,7 +39,11 @@ export function renderDetails(feature: Feature, terminal: Terminal): string {
     field("Updated", feature.updatedAt ?? "", terminal),
     field("Uid", feature.uid, terminal),
     ...block("Description", visibleLines(feature.description), terminal),
-    ...block("Steps", feature.steps.map((step, at) => `${at + 1}. ${visible(step)}`), terminal),
+    ...block(
+      "Steps",
+      feature.steps.map((step, at) => `${at + 1}. ${visible(step)}`),
+      terminal,
+    ),
     ...others.flatMap(([key, value]) => {
       return block(visible(key), visibleLines(JSON.stringify(value, null, 2)), terminal);
     }),
@@ -41,7 +58,9 @@ function holder(agent: string, expiresAt: string | null): string {
 
 function titleLines(title: string, symbol: string, terminal: Terminal): string[] {
   const lines = wrap(visible(title), Math.max(10, terminal.width - 4));
-  return lines.map((line, at) => (at === 0 ? `${symbol} ${terminal.paint("bold", line)}` : `  ${line}`));
+  return lines.map((line, at) =>
+    at === 0 ? `${symbol} ${terminal.paint("bold", line)}` : `  ${line}`,
+  );
 }
 
 /** One labelled line, folded where it is too long; nothing for an empty value. */
@@ -56,5 +75,9 @@ function field(label: string, value: string, terminal: Terminal): string | null 
 function block(title: string, lines: readonly string[], terminal: Terminal): string[] {
   if (lines.every((line) => line === "")) return [];
   const width = Math.max(10, terminal.width - 4);
-  return ["", `  ${terminal.paint("bold", title)}`, ...lines.flatMap((line) => wrap(line, width)).map((line) => `    ${line}`)];
+  return [
+    "",
+    `  ${terminal.paint("bold", title)}`,
+    ...lines.flatMap((line) => wrap(line, width)).map((line) => `    ${line}`),
+  ];
 }

@@ -14,7 +14,12 @@ export function renderFeatures(features: readonly Feature[], terminal: Terminal)
         paint: (text, { status }) => terminal.paint(STATUS_COLOURS[status], text),
       },
       { title: "ID", cell: ({ id }) => String(id), align: "right" },
-      { title: "PRIORITY", cell: ({ priority }) => String(priority), align: "right", expendable: 3 },
+      {
+        title: "PRIORITY",
+        cell: ({ priority }) => String(priority),
+        align: "right",
+        expendable: 3,
+      },
       { title: "NAME", cell: ({ name }) => name, minWidth: 12 },
       { title: "CATEGORY", cell: ({ category }) => category, minWidth: 8, expendable: 2 },
       {

@@ -33,7 +33,8 @@ export function renderTree(nodes: readonly FeatureGraphNode[], terminal: Termina
       const again = seen.has(branch.id);
       const children = node === undefined || again ? [] : node.dependencies;
       const isCut = children.length > 0 && branch.depth >= MAX_DEPTH;
-      const note = again && (node?.dependencies.length ?? 0) > 0 ? " (above)" : isCut ? " (below)" : "";
+      const note =
+        again && (node?.dependencies.length ?? 0) > 0 ? " (above)" : isCut ? " (below)" : "";
       lines.push(treeLine(branch, node, note, terminal));
       if (isCut) {
         roots.unshift(branch.id);
@@ -67,7 +68,8 @@ function treeLine(
   terminal: Terminal,
 ): string {
   const { symbols, width, paint } = terminal;
-  if (node === undefined) return cut(`${indent}${sign}#${id} (no such feature)`, width, symbols.ellipsis);
+  if (node === undefined)
+    return cut(`${indent}${sign}#${id} (no such feature)`, width, symbols.ellipsis);
   const status = statusOf(node);
   const text = `${indent}${sign}${symbols.status[status]} #${id} ${visible(node.name)}`;
   const line = cut(text, width - note.length, symbols.ellipsis) + note;
@@ -94,9 +96,15 @@ export function renderMermaid(nodes: readonly FeatureGraphNode[]): string {
     visible(text).replace(/["#&<>`\\[\]{}()|;]/g, (char) => `#${char.codePointAt(0) ?? 0};`);
   return [
     "graph TD",
-    ...nodes.map((node) => `  f${node.id}["#35;${node.id} ${label(node.name)}"]:::${statusOf(node)}`),
-    ...nodes.flatMap(({ id, dependencies }) => dependencies.map((needed) => `  f${needed} --> f${id}`)),
-    ...Object.entries(FILLS).map(([status, fill]) => `  classDef ${status} fill:${fill},color:#000000`),
+    ...nodes.map(
+      (node) => `  f${node.id}["#35;${node.id} ${label(node.name)}"]:::${statusOf(node)}`,
+    ),
+    ...nodes.flatMap(({ id, dependencies }) =>
+      dependencies.map((needed) => `  f${needed} --> f${id}`),
+    ),
+    ...Object.entries(FILLS).map(
+      ([status, fill]) => `  classDef ${status} fill:${fill},color:#000000`,
+    ),
   ].join("\n");
 }
 
@@ -110,7 +118,9 @@ export function renderDot(nodes: readonly FeatureGraphNode[]): string {
       const text = `#${node.id} ${label(node.name)}`;
       return `  f${node.id} [label="${text}", fillcolor="${FILLS[statusOf(node)]}"];`;
     }),
-    ...nodes.flatMap(({ id, dependencies }) => dependencies.map((needed) => `  f${needed} -> f${id};`)),
+    ...nodes.flatMap(({ id, dependencies }) =>
+      dependencies.map((needed) => `  f${needed} -> f${id};`),
+    ),
     "}",
   ].join("\n");
 }

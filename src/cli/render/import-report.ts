@@ -9,10 +9,12 @@ import { wrap } from "./width.ts";
 const NAMED_EDGES = 20;
 
 export function renderImport(report: ImportReport, terminal: Terminal): string {
-  const { created, updated, unchanged, finished, mapped, keptAside, droppedEdges, problems } = report;
+  const { created, updated, unchanged, finished, mapped, keptAside, droppedEdges, problems } =
+    report;
   const did = report.dryRun ? "Would import" : "Imported";
   const edges = droppedEdges.slice(0, NAMED_EDGES).map(({ from, id, reason, path }) => {
-    const why = reason === "circle" ? `closes the circle ${(path ?? []).join(" > ")}` : REASONS[reason];
+    const why =
+      reason === "circle" ? `closes the circle ${(path ?? []).join(" > ")}` : REASONS[reason];
     return `  ${from} needs ${id}: ${why}`;
   });
   const more = droppedEdges.length - edges.length;
@@ -53,5 +55,7 @@ function title(text: string, list: readonly unknown[]): string[] {
 function folded(line: string, terminal: Terminal): string[] {
   const indent = /^ */.exec(line)?.[0] ?? "";
   const width = Math.max(10, terminal.width - indent.length - 2);
-  return wrap(visible(line.trimStart()), width).map((part, at) => (at === 0 ? indent : `${indent}  `) + part);
+  return wrap(visible(line.trimStart()), width).map(
+    (part, at) => (at === 0 ? indent : `${indent}  `) + part,
+  );
 }

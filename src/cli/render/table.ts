@@ -26,11 +26,18 @@ export function renderTable<Row>(
 ): string {
   const cells = columns.map((column) => rows.map((row) => visible(column.cell(row))));
   const natural = columns.map((column, at) =>
-    (cells[at] ?? []).reduce((width, cell) => Math.max(width, widthOf(cell)), widthOf(column.title)),
+    (cells[at] ?? []).reduce(
+      (width, cell) => Math.max(width, widthOf(cell)),
+      widthOf(column.title),
+    ),
   );
   const { shown, widths } = fit(columns, natural, terminal.width);
   const line = (parts: readonly string[]): string =>
-    cut(parts.join(GAP).trimEnd(), terminal.hasColour ? Number.POSITIVE_INFINITY : terminal.width, "");
+    cut(
+      parts.join(GAP).trimEnd(),
+      terminal.hasColour ? Number.POSITIVE_INFINITY : terminal.width,
+      "",
+    );
   const { ellipsis } = terminal.symbols;
   const head = shown.map((at) => {
     const { title, align } = columns[at] as Column<Row>;
@@ -92,7 +99,11 @@ function fit<Row>(
   return { shown, widths };
 }
 
-function spareOf<Row>(columns: readonly Column<Row>[], natural: readonly number[], at: number): number {
+function spareOf<Row>(
+  columns: readonly Column<Row>[],
+  natural: readonly number[],
+  at: number,
+): number {
   return Math.max(0, (natural[at] ?? 0) - (columns[at]?.minWidth ?? 0));
 }
 

@@ -1,0 +1,20 @@
+/** Where the command line speaks: standard output and error. */
+
+/**
+ * Lets a reader go away early (`flowstore events | head`): what is left unwritten is dropped, and
+ * the command ends as it would have. Its changes, if any, have happened.
+ */
+export function surviveClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+}
+
+/** Writes a text and waits until it is handed on, so that the process may end. */
+export function print(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write(text, () => resolve());
+  });
+}

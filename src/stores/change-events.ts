@@ -1,0 +1,73 @@
+/** Changes of features as events: what their lines hold, and how they read. */
+
+import type { ChangeEvent } from "../model/feature.ts";
+import type { FeatureEventDraft } from "../model/feature-world.ts";
+import type { EventLine } from "../storage/event-lines.ts";
+import type { EventDraft } from "../storage/view.ts";
+import { attribution, type ChangeNote, type StoreContext } from "./context.ts";
+
+const STREAM_TYPE = "feature";
+
+/** The stream that holds a feature's events. */
+export function featureStream(uid: string): string {
+  return `${STREAM_TYPE}:${uid}`;
+}
+
+/** What is in the line of a feature's event. */
+export interface ChangePayload {
+  readonly featureId: number;
+  readonly featureUid: string;
+  readonly field?: string;
+  readonly oldValue?: string;
+  readonly newValue?: string;
+}
+
+/** The event of one change, as it goes into the log. */
+export function changeDraft(
+  context: StoreContext,
+  event: FeatureEventDraft,
+  note: ChangeNote,
+): EventDraft {
+  const { featureId, featureUid, field, oldValue, newValue } = event;
+  return {
+    stream: featureStream(featureUid),
+    type: event.eventType,
+    ...attribution(context, note, event.agent),
+    payload: {
+      featureId,
+      featureUid,
+      ...(field === null ? {} : { field }),
+      ...(oldValue === null ? {} : { oldValue }),
+      ...(newValue === null ? {} : { newValue }),
+    },
+  };
+}
+
+/** A line of the log as a change; `null` when it is none. */
+export function changeOf(line: EventLine): ChangeEvent | null {
+  if (!line.stream.startsWith(`${STREAM_TYPE}:`)) return null;
+  const payload = line.payload as Partial<ChangePayload> | null;
+  if (typeof payload?.featureId !== "number") return null;
+  return {
+    id: line.id,
+    featureId: payload.featureId,
+    featureUid: payload.featureUid ?? line.stream.slice(STREAM_TYPE.length + 1),
+    eventType: line.type,
+    field: payload.field ?? null,
+    oldValue: payload.oldValue ?? null,
+    newValue: payload.newValue ?? null,
+    agent: line.agent ?? null,
+    source: line.source ?? "",
+    createdAt: line.createdAt,
+  };
+}
+
+/** The highest id of a feature that any event names; 0 when none does. */
+export function highestFeatureId(events: Iterable<{ readonly event: EventLine }>): number {
+  let highest = 0;
+  for (const { event } of events) {
+    const id = changeOf(event)?.featureId;
+    if (id !== undefined && Number.isSafeInteger(id) && id > highest) highest = id;
+  }
+  return highest;
+}

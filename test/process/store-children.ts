@@ -1,0 +1,106 @@
+/** Processes that work on a store, for tests that race, stop and kill them. */
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+
+/** Nothing of the machine's or the user's own configuration counts in a test. */
+export function bareEnvironment(home: string): Record<string, string> {
+  return { PATH: process.env["PATH"] ?? "", HOME: home, LANG: "C.UTF-8", FLOW_ACTOR: "tester" };
+}
+
+/** A temporary folder that goes with the test. */
+export function temporaryFolder(context: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "flowstore-test-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** How a process ended. */
+export interface End {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+interface Waiter {
+  readonly match: (line: string) => boolean;
+  readonly resolve: (line: string) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A worker script that is told things by lines and tells things by lines. */
+export class Child {
+  /** Every line that the worker wrote; short ones reach a pipe whole or not at all. */
+  readonly lines: string[] = [];
+  readonly exited: Promise<End>;
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #waiters = new Set<Waiter>();
+  #errors = "";
+
+  /** Starts `<name>.worker.ts` of this folder, ended with the test. */
+  static start(context: TestContext, name: string, args: readonly string[], prefix: readonly string[] = []): Child {
+    const script = fileURLToPath(new URL(`./${name}.worker.js`, import.meta.url));
+    const command = [...prefix, process.execPath, script, ...args];
+    const child = new Child(spawn(command[0] ?? "", command.slice(1), { env: bareEnvironment(tmpdir()) }));
+    context.after(() => child.kill("SIGKILL"));
+    return child;
+  }
+
+  private constructor(started: ChildProcessWithoutNullStreams) {
+    this.#process = started;
+    started.stdin.on("error", () => undefined); // EPIPE: it was killed before it read
+    started.stderr.on("data", (chunk: Buffer) => (this.#errors += chunk.toString()));
+    const reader = createInterface({ input: started.stdout });
+    reader.on("line", (line) => {
+      this.lines.push(line);
+      for (const waiter of this.#waiters) {
+        if (!waiter.match(line)) continue;
+        this.#waiters.delete(waiter);
+        waiter.resolve(line);
+      }
+    });
+    const read = new Promise<void>((resolve) => reader.on("close", resolve));
+    this.exited = new Promise((resolve, reject) => {
+      started.on("error", reject);
+      started.on("close", (code, signal) => {
+        void read.then(() => {
+          const how = `ended (code ${code}, signal ${signal})`;
+          for (const { reject: refuse } of this.#waiters) refuse(new Error(`${how}: ${this.#errors}`));
+          this.#waiters.clear();
+          resolve({ code, signal });
+        });
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? -1;
+  }
+
+  /** What it wrote to stderr. */
+  get errors(): string {
+    return this.#errors;
+  }
+
+  send(line: string): void {
+    this.#process.stdin.write(`${line}\n`);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** The next line that matches, from now on. Fails when the process ends before. */
+  next(match: (line: string) => boolean): Promise<string> {
+    return new Promise((resolve, reject) => this.#waiters.add({ match, resolve, reject }));
+  }
+
+  /** Waits for an end without an error. */
+  async done(): Promise<void> {
+    const { code, signal } = await this.exited;
+    if (code !== 0) throw new Error(`A worker ended with code ${code}, signal ${signal}: ${this.#errors}`);
+  }
+}

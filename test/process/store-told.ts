@@ -1,0 +1,120 @@
+/** What writers told of their changes, held against what the store says. */
+import assert from "node:assert/strict";
+import type { FlowStore, Feature } from "flowstore";
+
+/** What the two `share`s come to. */
+export const SHARES = 1000;
+
+/** What `store-writer.worker.ts` changes. */
+export const START_FEATURES = [
+  { name: "Left", share: SHARES / 2 },
+  { name: "Right", share: SHARES / 2 },
+  { name: "Counter", count: 0 },
+  { name: "Long", text: "" },
+  { name: "Notes" },
+];
+
+/** How a comparison came out. */
+export interface Account {
+  readonly acknowledged: number;
+  readonly unacknowledged: number;
+  /** Of those not acknowledged: how many happened all the same. */
+  readonly happened: number;
+  readonly count: number;
+}
+
+/** The lines of all writers, by change: `KIND KEY`. */
+export class Told {
+  readonly #tried = new Map<string, string>();
+  readonly #done = new Map<string, string>();
+  readonly errors: string[] = [];
+
+  listen(lines: readonly string[]): void {
+    for (const line of lines) {
+      const [word = "", kind = "", key = ""] = line.split(" ");
+      if (word === "try") this.#tried.set(`${kind} ${key}`, kind);
+      else if (word === "did") this.#done.set(`${kind} ${key}`, kind);
+      else if (word === "error") this.errors.push(line);
+    }
+  }
+
+  /** Fails unless every acknowledged change is there once, every other one once or not at all. */
+  async compare(store: FlowStore): Promise<Account> {
+    assert.deepEqual(this.errors, []);
+    const { found, count } = await whatHappened(store);
+    for (const [key, kind] of this.#done) {
+      if (kind !== "count") assert.equal(found.get(key), 1, `acknowledged: ${key}`);
+    }
+    for (const [key, times] of found) {
+      assert.ok(this.#tried.has(key), `nobody tried: ${key}`);
+      assert.equal(times, 1, key);
+    }
+    // A count has no key of its own: as many as were acknowledged, and no more than were tried.
+    assert.ok(countsOf(this.#done) <= count && count <= countsOf(this.#tried));
+    const acknowledged = this.#done.size;
+    const happened = found.size + count - acknowledged;
+    return { acknowledged, unacknowledged: this.#tried.size - acknowledged, happened, count };
+  }
+}
+
+function countsOf(changes: ReadonlyMap<string, string>): number {
+  return [...changes.values()].filter((kind) => kind === "count").length;
+}
+
+type Payload = Record<string, string | undefined>;
+
+/** How often each change happened, by the log; fails where the files say something else. */
+async function whatHappened(store: FlowStore): Promise<{ found: Map<string, number>; count: number }> {
+  const features = await store.features.getAll();
+  const names = new Map(features.map(({ uid, name }) => [uid, name]));
+  const found = new Map<string, number>();
+  const add = (kind: string, key = ""): void => {
+    found.set(`${kind} ${key}`, (found.get(`${kind} ${key}`) ?? 0) + 1);
+  };
+  let moved = 0;
+  let count = 0;
+  let text = "";
+  const events = await store.events.query();
+  for (const { type, payload } of events) {
+    const { featureUid = "", field, oldValue, newValue } = payload as Payload;
+    const name = names.get(featureUid);
+    if (type === "created" && name?.startsWith("w") === true) add("create", name);
+    else if (type === "claimed") add("claim", name);
+    else if (type === "note") add("note", newValue);
+    else if (type === "moved") {
+      add("move", newValue);
+      moved += Number(field);
+    } else if (field === "count") {
+      assert.equal(Number(oldValue), count, "a count went on from another number");
+      count = Number(newValue);
+    } else if (field === "text") {
+      text = newValue ?? "";
+      add("long", text.split(" ")[0]);
+    }
+  }
+  assert.deepEqual(
+    events.map(({ sequence }) => sequence),
+    events.map((_, index) => index + 1),
+  );
+  assertFilesSayTheSame(features, { found, moved, count, text });
+  return { found, count };
+}
+
+interface Logged {
+  readonly found: ReadonlyMap<string, number>;
+  readonly moved: number;
+  readonly count: number;
+  readonly text: string;
+}
+
+function assertFilesSayTheSame(features: readonly Feature[], { found, moved, count, text }: Logged): void {
+  const [left, right, counter, long] = features;
+  assert.equal(left?.["share"], SHARES / 2 - moved);
+  assert.equal(right?.["share"], SHARES / 2 + moved);
+  assert.equal(counter?.["count"], count);
+  assert.equal(long?.["text"], text);
+  for (const { name, inProgress } of features.slice(START_FEATURES.length)) {
+    assert.equal(found.get(`create ${name}`), 1, name);
+    assert.equal(inProgress, found.has(`claim ${name}`), name);
+  }
+}
