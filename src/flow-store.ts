@@ -30,7 +30,8 @@ import { EVENTS, FORMAT, MANIFEST, ROOT_NAME } from "./storage/layout.ts";
 import { Storage, type Durability } from "./storage/storage.ts";
 import type { Reading, Writing } from "./storage/view.ts";
 import { Changes } from "./stores/changes.ts";
-import { requireOptions, shown, type StoreContext } from "./stores/context.ts";
+import { requireOptions, type StoreContext } from "./stores/context.ts";
+import { shown } from "./model/json-values.ts";
 import { Events } from "./stores/events.ts";
 import { Features } from "./stores/features.ts";
 

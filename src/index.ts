@@ -26,6 +26,7 @@ export type {
   FeaturePatch,
   FeatureRef,
 } from "./model/feature-inputs.ts";
+export type { FeaturePage, ListFeaturesOptions } from "./model/feature-page.ts";
 export {
   areDependenciesSatisfied,
   computeScores,
@@ -42,9 +43,7 @@ export type {
   ClaimFeatureOptions,
   ClaimNextOptions,
   DeletedFeature,
-  FeaturePage,
   Features,
-  ListFeaturesOptions,
   MarkFeatureOptions,
   UpdateFeatureOptions,
 } from "./stores/features.ts";

@@ -165,3 +165,14 @@ function pathOf(frame: Frame): string {
   for (let at: Frame | null = frame; at !== null; at = at.parent) parts.push(at.key);
   return pathText(parts.reverse());
 }
+
+/** A value that somebody gave, for a message: never long, whatever it is. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, MAX_SHOWN));
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value).slice(0, MAX_SHOWN);
+  return Array.isArray(value) ? "a list" : "an object";
+}
+
+/** So many characters of a value tell a person which one is meant. */
+const MAX_SHOWN = 40;

@@ -20,7 +20,8 @@ import { checksum } from "./hash.ts";
 import { imageCounts, imageOf, isExpectedEnd, isOlder, TAIL_BYTES, type Found } from "./judge.ts";
 import type { FileChange } from "./journal-lines.ts";
 import { pathOf } from "./journal-lines.ts";
-import type { Journal, WindowEntry } from "./journal.ts";
+import type { WindowEntry } from "./journal-state.ts";
+import type { Journal } from "./journal.ts";
 import { folderOf, inFolder, nameOf, QUARANTINE } from "./layout.ts";
 
 /** Somebody took the fence down: this process slept, others have gone on. */
@@ -149,7 +150,8 @@ function moveInto(context: ApplyContext, temporary: string, path: string): void 
       return;
     } catch (error) {
       if (!isFlowError(error, "IO") || error.context["errno"] !== "ENOENT") throw error;
-      if (!context.fence.stands()) throw new Fenced();
+      // The temporary goes with the fence, or before it when `local/` is being removed.
+      if (!context.fence.stands() || context.disk.stat(temporary) === null) throw new Fenced();
       // The folder is gone: git removes a folder that a checkout leaves empty.
       if (tries > 0) throw error;
       makeFolders(context.disk, folderOf(path));

@@ -16,6 +16,7 @@
 import { FlowError, isFlowError } from "../errors.ts";
 import type { Disk } from "../disk/disk.ts";
 import { takeExclusive } from "../disk/exclusive.ts";
+import { ioError } from "../disk/io-error.ts";
 import { isAlive, type ProcessIdentity } from "../disk/machine.ts";
 import { GUARD, GUARD_QUEUE, inFolder } from "./layout.ts";
 
@@ -96,7 +97,10 @@ export class Guard {
     let lookedAt = start;
     try {
       for (;;) {
-        const position = this.#positionOf(ticket);
+        const tickets = this.#disk.list(GUARD_QUEUE) ?? [];
+        // Gone with `local/` (git clean): the holder sees nobody waiting and would never hand over.
+        if (ticket !== null && !tickets.includes(ticket)) ticket = null;
+        const position = ticket === null ? tickets.length : tickets.indexOf(ticket);
         if (position === 0 || watch.freeMs > SKIP_MS) {
           if (await this.#try()) {
             if (position > 0) this.#removeDeadTickets();
@@ -109,18 +113,12 @@ export class Guard {
         const now = monotonicMs();
         this.#observe(watch, Math.min(now - lookedAt, OBSERVED_MAX_MS));
         lookedAt = now;
-        const wait = Math.min(POLL_MAX_MS, POLL_MS * (1 + 2 * Math.max(0, position)));
+        const wait = Math.min(POLL_MAX_MS, POLL_MS * (1 + 2 * position));
         await this.#options.sleep(Math.min(wait, Math.max(1, timeoutMs - elapsed)));
       }
     } finally {
       if (ticket !== null) this.#disk.remove(inFolder(GUARD_QUEUE, ticket));
     }
-  }
-
-  /** How many living or dead tickets stand before one's own; all of them without one. */
-  #positionOf(ticket: string | null): number {
-    const tickets = this.#disk.list(GUARD_QUEUE) ?? [];
-    return ticket === null ? tickets.length : Math.max(0, tickets.indexOf(ticket));
   }
 
   #queueUp(): string {
@@ -151,9 +149,7 @@ export class Guard {
   async #try(): Promise<boolean> {
     const generation = this.#generation();
     const path = inFolder(GUARD, `${generation}.lock`);
-    const release = await takeExclusive(this.#disk, path, this.#name, () => {
-      if (this.#held?.generation === generation) this.#held.lost = true;
-    });
+    const release = await this.#lock(path, generation);
     if (release === null) return false;
     try {
       // Somebody who judged an earlier holder dead may have gone on to the next name meanwhile.
@@ -175,6 +171,18 @@ export class Guard {
     this.#beatAt = this.#options.monotonicMs();
     this.#removeOlder(generation);
     return true;
+  }
+
+  async #lock(path: string, generation: number): Promise<(() => Promise<void>) | null> {
+    try {
+      return await takeExclusive(this.#disk, path, this.#name, () => {
+        if (this.#held?.generation === generation) this.#held.lost = true;
+      });
+    } catch (error) {
+      // `local/` was removed between two of the package's calls.
+      if ((error as { code?: unknown }).code !== "ENOENT") throw error;
+      throw ioError("makeFolder", path, "ENOENT", error);
+    }
   }
 
   /** Names below the current generation are nobody's any more, whoever made them. */

@@ -9,7 +9,7 @@
 
 import { checksum, digest } from "./hash.ts";
 import { pathOf, type FileChange } from "./journal-lines.ts";
-import type { WindowEntry } from "./journal.ts";
+import type { WindowEntry } from "./journal-state.ts";
 
 /** File systems stamp with a clock that ticks every 4 ms at the slowest. */
 const CLOCK_TICK_MS = 5;

@@ -274,9 +274,7 @@ export class Segments {
 
 function isSameFile(segment: Segment, stat: Stat | null): boolean {
   if (stat === null) return segment.ino === -1;
-  return (
-    segment.ino === stat.ino && segment.size === stat.size && segment.ctimeMs === stat.ctimeMs
-  );
+  return segment.ino === stat.ino && segment.size === stat.size && segment.ctimeMs === stat.ctimeMs;
 }
 
 /** The bytes of an open file between two positions, as far as there are any. */

@@ -9,7 +9,7 @@
 import { FlowError } from "../errors.ts";
 import type { Committer } from "./committer.ts";
 import { StaleLook } from "./committer.ts";
-import type { Storage } from "./storage.ts";
+import type { Parts } from "./parts.ts";
 import { Writing, type Document, type IdSource, type WriteBase } from "./view.ts";
 
 export class Transaction {
@@ -114,13 +114,13 @@ export class Transaction {
 
 /** What a transaction reads from: the same answer every time, checked again at its end. */
 export class TransactionBase implements WriteBase {
-  readonly #storage: Storage;
+  readonly #storage: Parts;
   readonly #committer: Committer;
   readonly #given = new Map<string, Document | null>();
   readonly #names = new Map<string, readonly string[]>();
   #lastEventId: string | null = null;
 
-  constructor(storage: Storage, committer: Committer) {
+  constructor(storage: Parts, committer: Committer) {
     this.#storage = storage;
     this.#committer = committer;
   }

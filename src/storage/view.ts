@@ -8,7 +8,8 @@ import { FlowError } from "../errors.ts";
 import { entryOf, type FileEntry, type FileFault, type Files } from "./files.ts";
 import { imageCounts, imageOf, segmentAfter } from "./judge.ts";
 import { pathOf, type FileChange } from "./journal-lines.ts";
-import type { Journal, WindowEntry } from "./journal.ts";
+import type { WindowEntry } from "./journal-state.ts";
+import type { Journal } from "./journal.ts";
 import { EVENTS, folderOf, inFolder, nameOf } from "./layout.ts";
 
 /** A document's file, or why it cannot be read. */

@@ -17,6 +17,7 @@ export interface LogEventInput extends ChangeNote {
   readonly newValue?: string | null | undefined;
 }
 
+/** The history of features. */
 export class Changes {
   readonly #context: StoreContext;
 

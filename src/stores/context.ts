@@ -2,6 +2,7 @@
 
 import { FlowError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
+import { shown } from "../model/json-values.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { EventDraft } from "../storage/view.ts";
 
@@ -63,16 +64,6 @@ export function requireNote<T extends ChangeNote>(options: T): T {
   }
   return options;
 }
-
-/** A value that somebody gave, for a message: never long, whatever it is. */
-export function shown(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, MAX_SHOWN));
-  if (typeof value === "function") return "a function";
-  if (typeof value !== "object" || value === null) return String(value).slice(0, MAX_SHOWN);
-  return Array.isArray(value) ? "a list" : "an object";
-}
-
-const MAX_SHOWN = 40;
 
 /** The parts of an event that say who, through what, and why; of a note that was judged before. */
 export function attribution(

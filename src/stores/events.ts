@@ -2,7 +2,8 @@
 
 import { FlowError } from "../errors.ts";
 import type { LoggedEvent } from "../storage/event-log.ts";
-import { requireOptions, shown, type StoreContext } from "./context.ts";
+import { requireOptions, type StoreContext } from "./context.ts";
+import { shown } from "../model/json-values.ts";
 
 /** An event as the log holds it. */
 export interface StoredEvent {
@@ -47,6 +48,7 @@ export interface EventQuery {
   readonly order?: "asc" | "desc" | undefined;
 }
 
+/** The event log, for reading. */
 export class Events {
   readonly #context: StoreContext;
 

@@ -15,7 +15,6 @@ const SETTINGS = [
   "gc.auto=0",
   "maintenance.auto=false",
   "advice.detachedHead=false",
-  "core.autocrlf=false",
 ].flatMap((setting) => ["-c", setting]);
 
 /** What git said, and whether it did what it was asked. */

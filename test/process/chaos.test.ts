@@ -78,7 +78,8 @@ class Workers {
     const options: ChaosOptions = {
       seed: Math.floor(this.#random() * 2 ** 31),
       guard: this.#chaos.guard,
-      durability: index % 3 === 2 ? "relaxed" : "full",
+      // What is answered before it is in the files goes with local/.
+      durability: index % 3 === 2 && this.#chaos.removeEveryMs === 0 ? "relaxed" : "full",
       naps: this.#chaos.naps,
     };
     const child = spawn(

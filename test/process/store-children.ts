@@ -40,8 +40,18 @@ export class Child {
   readonly #waiters = new Set<Waiter>();
   #errors = "";
 
-  /** Starts `<name>.worker.ts` of this folder, ended with the test. */
-  static start(context: TestContext, name: string, args: readonly string[], prefix: readonly string[] = []): Child {
+  /**
+   * Starts a worker script, ended with the test.
+   *
+   * @param name `store-rpc` for `store-rpc.worker.ts` of this folder
+   * @param prefix a command that runs the worker
+   */
+  static start(
+    context: TestContext,
+    name: string,
+    args: readonly string[],
+    prefix: readonly string[] = [],
+  ): Child {
     const script = fileURLToPath(new URL(`./${name}.worker.js`, import.meta.url));
     const command = [...prefix, process.execPath, script, ...args];
     const child = new Child(spawn(command[0] ?? "", command.slice(1), { env: bareEnvironment(tmpdir()) }));

@@ -1,0 +1,201 @@
+/**
+ * Group commit: calls that wait at the same moment share one record and its sync. Each decision
+ * runs on the result of the one before it; if the shared record fails, each call is tried alone,
+ * so that each is told of its own failure.
+ */
+
+import { isFlowError, type FlowError } from "../errors.ts";
+import { StaleLook, type Committer } from "./committer.ts";
+import type { Hold } from "./hold.ts";
+import type { Journal } from "./journal.ts";
+import { goneOutcome } from "./outcome.ts";
+import type { StorageOptions } from "./parts.ts";
+import type { Writing } from "./view.ts";
+
+/** So many hand edits in a row, each within microseconds, are no hand edits. */
+const MAX_STALE_TRIES = 1000;
+
+interface Job {
+  readonly decide: (write: Writing) => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  readonly deadline: number;
+  /** Tells the caller that it waited too long. */
+  readonly timer: NodeJS.Timeout;
+}
+
+type Outcome = { readonly value: unknown } | { readonly error: unknown };
+
+/** The calls of one process that wait to be committed. */
+export class GroupCommit {
+  readonly #options: StorageOptions;
+  readonly #journal: Journal;
+  readonly #committer: Committer;
+  readonly #hold: Hold;
+  #queue: Job[] = [];
+  #running = false;
+  #isTakingGuard = false;
+
+  constructor(options: StorageOptions, journal: Journal, committer: Committer, hold: Hold) {
+    this.#options = options;
+    this.#journal = journal;
+    this.#committer = committer;
+    this.#hold = hold;
+  }
+
+  /** Whether calls wait or are being committed. */
+  get isBusy(): boolean {
+    return this.#running || this.#queue.length > 0;
+  }
+
+  /** Commits what `decide` changes, together with whoever else waits. */
+  async run<T>(decide: (write: Writing) => T): Promise<T> {
+    const { guardTimeoutMs, monotonicMs } = this.#options;
+    return new Promise<T>((resolve, reject) => {
+      const job: Job = {
+        decide,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+        deadline: monotonicMs() + guardTimeoutMs,
+        timer: setTimeout(() => this.#giveUp(job), guardTimeoutMs),
+      };
+      this.#queue.push(job);
+      if (!this.#running) this.#startDraining();
+    });
+  }
+
+  /** The call is still in the line: whoever is before it in this process takes too long. */
+  #giveUp(job: Job): void {
+    const at = this.#queue.indexOf(job);
+    // Where another process holds the guard, the guard gives up, and says who holds it.
+    if (at < 0 || this.#isTakingGuard) return;
+    this.#queue.splice(at, 1);
+    job.reject(this.#hold.waitedTooLong());
+  }
+
+  /** Takes everybody who waits out of the line. */
+  #takeAll(): Job[] {
+    const jobs = this.#queue.splice(0);
+    for (const { timer } of jobs) clearTimeout(timer);
+    return jobs;
+  }
+
+  #startDraining(): void {
+    this.#running = true;
+    this.#hold
+      .inTurn(() => this.#drain())
+      .catch((error: unknown) => {
+        for (const job of this.#takeAll()) job.reject(error);
+      })
+      .finally(() => {
+        this.#running = false;
+        if (this.#queue.length > 0) this.#startDraining();
+      });
+  }
+
+  async #drain(): Promise<void> {
+    for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
+      this.#isTakingGuard = true;
+      try {
+        await this.#hold.take(first.deadline);
+      } catch (error) {
+        // The guard could not be had in time, or not be tried: these callers are told.
+        for (const job of this.#takeAll()) job.reject(error);
+        break;
+      } finally {
+        this.#isTakingGuard = false;
+      }
+      // Callers of this very moment join the group.
+      await Promise.resolve();
+      await this.#commit(this.#takeAll());
+      await this.#hold.yieldIfWanted();
+    }
+    this.#hold.linger();
+  }
+
+  async #commit(group: readonly Job[]): Promise<void> {
+    const outcomes: Outcome[] = [];
+    try {
+      const attempt = this.#committer.newAttempt();
+      for (const job of group) outcomes.push(this.#decide(attempt, job));
+      if (!attempt.isEmpty) await this.#publish(attempt, group, outcomes);
+    } catch (error) {
+      // What may have happened must not be tried again.
+      if (!isFlowError(error, "IO") || group.length === 1 || isUnknown(error)) {
+        for (const job of group) job.reject(error);
+        return;
+      }
+      // Whose failure it is can only be told by trying each alone.
+      for (const job of group) await this.#commit([job]);
+      return;
+    }
+    for (const [index, job] of group.entries()) {
+      const outcome = outcomes[index];
+      if (outcome === undefined) continue;
+      if ("error" in outcome) job.reject(outcome.error);
+      else job.resolve(outcome.value);
+    }
+  }
+
+  #decide(attempt: Writing, job: Job): Outcome {
+    for (let tries = 0; ; tries += 1) {
+      const own = attempt.nested();
+      try {
+        const value = job.decide(own);
+        attempt.join(own);
+        return { value };
+      } catch (error) {
+        // A hand edit came between two looks of the decision: once more, on what is there now.
+        if (!(error instanceof StaleLook) || tries >= MAX_STALE_TRIES) return { error };
+      }
+    }
+  }
+
+  /** Publishes an attempt; when another process was faster, decides again on the new state. */
+  async #publish(attempt: Writing, group: readonly Job[], outcomes: Outcome[]): Promise<void> {
+    let current = attempt;
+    while (!(await this.publish(current))) {
+      await this.#hold.take(Infinity);
+      current = this.#committer.newAttempt();
+      for (const [index, job] of group.entries()) outcomes[index] = this.#decide(current, job);
+      if (current.isEmpty) return;
+    }
+  }
+
+  /**
+   * Publishes one write.
+   *
+   * @returns `false` when somebody else was first: then it is to be decided again.
+   */
+  async publish(write: Writing): Promise<boolean> {
+    const { epoch } = this.#journal;
+    const fate = this.#tryPublish(write);
+    if (fate === "fenced") await this.#finishFenced(epoch);
+    return fate !== "lost";
+  }
+
+  #tryPublish(write: Writing): "kept" | "lost" | "fenced" {
+    try {
+      return this.#committer.publish(write, this.#options.durability);
+    } catch (error) {
+      this.#hold.noteBroken(error);
+      throw error;
+    }
+  }
+
+  /** It is committed; under a new fence it is brought into the files before the caller is answered. */
+  async #finishFenced(epoch: string | null): Promise<void> {
+    try {
+      await this.#hold.take(Infinity);
+    } catch (error) {
+      // Folders that vanish under it: the journal is among them, now or in a moment.
+      if (isFlowError(error, "IO") && error.context["errno"] === "ENOENT") throw goneOutcome();
+      this.#hold.followsLater(error);
+    }
+    if (this.#journal.isOver(epoch)) throw goneOutcome();
+  }
+}
+
+function isUnknown(error: FlowError): boolean {
+  return error.context["outcome"] === "unknown";
+}

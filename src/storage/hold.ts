@@ -1,0 +1,271 @@
+/**
+ * Holding the guard: taken for the first call, kept for a burst, handed over when another process
+ * waits, let go when nothing comes. Whoever needs it in this process waits in one line.
+ */
+
+import { FlowError, isFlowError } from "../errors.ts";
+import type { Disk } from "../disk/disk.ts";
+import type { Committer } from "./committer.ts";
+import type { Guard } from "./guard.ts";
+import { LOCAL_FOLDERS } from "./layout.ts";
+import type { StorageOptions } from "./parts.ts";
+
+/** After the last call the guard is kept so long, for the next one of a burst. */
+const LINGER_MS = 4;
+/** `relaxed` answers so long before it syncs and applies, at most. */
+const RELAXED_MS = 80;
+/** Idle for so long, the floor is raised in the background. */
+const IDLE_MS = 60;
+/** On close, a longer journal is replaced by a short one. */
+const CLOSE_ROTATE_BYTES = 64 * 1024;
+/** Folders may vanish with `local/` while a writer begins: then it begins again. */
+const MAX_FOLDER_TRIES = 5;
+
+/** One process's hold on a root. */
+export class Hold {
+  readonly #disk: Disk;
+  readonly #options: StorageOptions;
+  readonly #guard: Guard;
+  readonly #committer: Committer;
+  /** Whether calls wait to be committed: then nothing is let go. */
+  readonly #isBusy: () => boolean;
+  /** The end of the line of those who need the guard in this process. */
+  #turn: Promise<void> = Promise.resolve();
+  #lingerTimer: NodeJS.Timeout | null = null;
+  #flushTimer: NodeJS.Timeout | null = null;
+  #idleTimer: NodeJS.Timeout | null = null;
+  #isEnded = false;
+  /** A sync failed: nothing more is written until the store is opened again. */
+  broken: FlowError | null = null;
+
+  constructor(
+    disk: Disk,
+    options: StorageOptions,
+    guard: Guard,
+    committer: Committer,
+    isBusy: () => boolean,
+  ) {
+    this.#disk = disk;
+    this.#options = options;
+    this.#guard = guard;
+    this.#committer = committer;
+    this.#isBusy = isBusy;
+  }
+
+  // ---- the line ------------------------------------------------------------------------------
+
+  /** One after another. */
+  async inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    let done: () => void = () => undefined;
+    this.#turn = new Promise((resolve) => (done = resolve));
+    await before;
+    try {
+      return await act();
+    } finally {
+      done();
+    }
+  }
+
+  /**
+   * {@link inTurn} for one who does not wait past a deadline.
+   *
+   * @throws FlowError `TIMEOUT`.
+   */
+  async inTurnBefore<T>(deadline: number, act: () => Promise<T>): Promise<T> {
+    let late = false;
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => {
+          late = true;
+          reject(this.waitedTooLong());
+        },
+        Math.max(0, deadline - this.#options.monotonicMs()),
+      );
+    });
+    const turn = this.inTurn(async () => {
+      clearTimeout(timer);
+      if (late) throw this.waitedTooLong();
+      try {
+        return await act();
+      } finally {
+        this.linger();
+      }
+    });
+    return Promise.race([turn, tooLate]);
+  }
+
+  /** The error of a call that waited for others of this process. */
+  waitedTooLong(): FlowError {
+    const waitedMs = this.#options.guardTimeoutMs;
+    return new FlowError(
+      "TIMEOUT",
+      `Cannot write: other calls of this process held the store for ${waitedMs} ms`,
+      {
+        context: { waitedMs },
+        hint: "Try again; a transaction elsewhere may be running long.",
+      },
+    );
+  }
+
+  // ---- taking and letting go -----------------------------------------------------------------
+
+  /** Whether the guard is held and the fence stands. */
+  isReady(): boolean {
+    return this.#guard.isHeld && this.#committer.isReady();
+  }
+
+  /**
+   * Holds the guard and a standing fence, with everything committed applied.
+   *
+   * @throws FlowError `TIMEOUT` past the deadline, `IO`.
+   */
+  async take(deadline: number): Promise<void> {
+    this.#stopTimer("linger");
+    for (let tries = 0; ; tries += 1) {
+      try {
+        if (!this.isReady()) {
+          await this.letGo();
+          this.#makeFolders();
+          const left = deadline - this.#options.monotonicMs();
+          await this.#guard.take(Math.max(0, Math.min(left, this.#options.guardTimeoutMs)));
+        }
+        this.#committer.begin();
+        return;
+      } catch (error) {
+        // `local/` was removed (git clean) between making its folders and using them.
+        const vanished = isFlowError(error, "IO") && error.context["errno"] === "ENOENT";
+        if (!vanished || tries >= MAX_FOLDER_TRIES) {
+          await this.letGo();
+          this.noteBroken(error);
+          throw error;
+        }
+      }
+    }
+  }
+
+  #makeFolders(): void {
+    for (const folder of LOCAL_FOLDERS) {
+      if (this.#disk.stat(folder) === null) this.#disk.makeFolder(folder);
+    }
+  }
+
+  /** Lets the guard go, with what `relaxed` put off in the files. */
+  async letGo(): Promise<void> {
+    try {
+      if (this.#guard.isHeld) this.#committer.flush();
+    } finally {
+      this.#committer.end();
+      await this.#guard.release();
+    }
+  }
+
+  /** Hands the guard over when another process waits. The callers of this turn are answered. */
+  async yieldIfWanted(): Promise<void> {
+    try {
+      if (this.#guard.shouldYield()) await this.letGo();
+    } catch (error) {
+      this.followsLater(error);
+    }
+  }
+
+  /** Keeps the guard a little for the next call, unless somebody waits for it. */
+  linger(): void {
+    if (!this.#guard.isHeld) return;
+    this.#scheduleFlush();
+    this.#stopTimer("linger");
+    this.#lingerTimer = setTimeout(() => {
+      this.#lingerTimer = null;
+      if (this.#isBusy()) return;
+      this.inTurn(() => this.#settleDown()).catch((error: unknown) => this.followsLater(error));
+    }, LINGER_MS);
+  }
+
+  async #settleDown(): Promise<void> {
+    if (this.#isBusy() || this.#isEnded) return;
+    // `relaxed` keeps the guard until its changes are in the files, unless it is wanted.
+    if (this.#committer.hasDeferred && this.#flushTimer !== null && !this.#guard.isWanted()) {
+      this.linger();
+      return;
+    }
+    this.#committer.leaveCache();
+    await this.letGo();
+    this.#scheduleIdle();
+  }
+
+  #scheduleFlush(): void {
+    if (!this.#committer.hasDeferred || this.#flushTimer !== null) return;
+    this.#flushTimer = setTimeout(() => {
+      this.#flushTimer = null;
+      void this.inTurn(async () => {
+        if (this.#isEnded || !this.#committer.hasDeferred) return;
+        await this.take(Infinity);
+        this.#committer.flush();
+        if (!this.#isBusy()) this.linger();
+      }).catch((error: unknown) => this.followsLater(error));
+    }, RELAXED_MS);
+  }
+
+  #scheduleIdle(): void {
+    if (this.#idleTimer !== null || this.#options.durability === "none") return;
+    this.#idleTimer = setTimeout(() => {
+      this.#idleTimer = null;
+      if (this.#isEnded || this.#guard.isHeld) return;
+      void this.#committer.raiseFloor(async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        return !this.#isEnded;
+      });
+    }, IDLE_MS);
+    this.#idleTimer.unref();
+  }
+
+  #stopTimer(which: "linger" | "flush" | "idle"): void {
+    const timers = { linger: this.#lingerTimer, flush: this.#flushTimer, idle: this.#idleTimer };
+    const timer = timers[which];
+    if (timer !== null) clearTimeout(timer);
+    if (which === "linger") this.#lingerTimer = null;
+    else if (which === "flush") this.#flushTimer = null;
+    else this.#idleTimer = null;
+  }
+
+  // ---- failures and the end ------------------------------------------------------------------
+
+  /** The changes are committed; whoever comes next brings them into the files. */
+  followsLater(error: unknown): void {
+    if (!isFlowError(error)) throw error;
+    this.noteBroken(error);
+    this.#options.onApplyPending([{ path: "local/journal", reason: error.message }]);
+  }
+
+  /** After a failed sync this instance writes no more. */
+  noteBroken(error: unknown): void {
+    if (!isFlowError(error, "IO") || error.context["mustReopen"] !== true) return;
+    this.broken = new FlowError(
+      "IO",
+      `Cannot write: an earlier write failed in a way that leaves its outcome unknown (${error.message})`,
+      { context: { ...error.context }, hint: "Open the store again.", cause: error },
+    );
+  }
+
+  /** Lets everything go for good. In turn. */
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    for (const timer of ["linger", "flush", "idle"] as const) this.#stopTimer(timer);
+    try {
+      if (this.#committer.hasDeferred && this.broken === null) await this.take(Infinity);
+      if (this.#guard.isHeld) {
+        this.#committer.flush();
+        this.#committer.shorten(CLOSE_ROTATE_BYTES);
+        this.#committer.leaveCache();
+      }
+    } catch (error) {
+      this.followsLater(error);
+    }
+    try {
+      await this.letGo();
+    } catch (error) {
+      this.followsLater(error);
+    }
+  }
+}

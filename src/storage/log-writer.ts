@@ -1,0 +1,201 @@
+/**
+ * What a commit adds to the event log: ids, numbers, and the segment its lines go to.
+ *
+ * A writer appends only to a segment that this clone began, that is exactly as it was left, and
+ * since whose beginning git's HEAD has not moved: so two branches never append to one file, and
+ * plain merges of the log do not conflict (94 conflicts in 60 random histories without the last
+ * rule, none with it).
+ */
+
+import { tailOf } from "./apply.ts";
+import { encodeBatch, encodeSegmentHeader } from "./event-lines.ts";
+import { FRESH_MS } from "./files.ts";
+import { checksum } from "./hash.ts";
+import { TAIL_BYTES } from "./judge.ts";
+import type { FileChange, LedgerChange, Run } from "./journal-lines.ts";
+import { EVENTS, inFolder } from "./layout.ts";
+import type { Parts, StorageOptions } from "./parts.ts";
+import type { IdSource, Writing } from "./view.ts";
+
+/** A segment is closed when it is this long: git stores each version of a file anew. */
+const SEGMENT_BYTES = 1024 * 1024;
+/** An event id further ahead of the clock than this is not followed. */
+const MAX_AHEAD_MS = 24 * 60 * 60 * 1000;
+/** Lines that a merge brought, to be numbered with the next commit. */
+interface Foreign {
+  readonly runs: readonly Run[];
+  readonly numbered: LedgerChange["numbered"];
+  readonly lastEventId: string | null;
+}
+
+const NOTHING_FOREIGN: Foreign = { runs: [], numbered: {}, lastEventId: null };
+
+/** Writes the log for one committer. */
+export class LogWriter {
+  readonly #storage: Parts;
+  readonly #options: StorageOptions;
+  #names: readonly string[] = [];
+  #foreign: Foreign = NOTHING_FOREIGN;
+  #foreignCheckedAt = -1;
+  #noGitAt = -Infinity;
+
+  constructor(storage: Parts, options: StorageOptions) {
+    this.#storage = storage;
+    this.#options = options;
+  }
+
+  /** Looks at the log before a decision: what it names must lie behind what git brought. */
+  prepare(names: readonly string[]): void {
+    this.#names = names;
+    this.#foreign = this.#lookForForeign(names);
+  }
+
+  /** A change of this writer was committed: what was foreign is numbered now. */
+  committed(): void {
+    if (Object.keys(this.#foreign.numbered).length > 0) this.#foreignCheckedAt = -1;
+  }
+
+  readonly ids: IdSource = {
+    eventId: (after) => {
+      const { nowMs, newUlid, toIso } = this.#options;
+      const now = nowMs();
+      const known = [after, this.#storage.journal.ledger.lastEventId, this.#foreign.lastEventId];
+      const highest = known.reduce((a, b) => ((b ?? "") > (a ?? "") ? b : a), null);
+      return { id: newUlid(highest, now), createdAt: toIso(now) };
+    },
+    highestId: (kind) => {
+      const { journal, log } = this.#storage;
+      return Math.max(journal.ledger.ids.get(kind) ?? 0, log.highestId(kind, this.#names));
+    },
+  };
+
+  /** Segments, or ends of segments, that bear no numbers yet: git brought them. */
+  #lookForForeign(names: readonly string[]): Foreign {
+    const { disk, files, journal, log } = this.#storage;
+    const version = files.folderVersion(EVENTS);
+    if (version === this.#foreignCheckedAt) return NOTHING_FOREIGN;
+    const { ledger } = journal;
+    const isNumbered = (name: string): boolean => {
+      const size = disk.stat(inFolder(EVENTS, name))?.size ?? 0;
+      return size <= (ledger.numbered.get(name)?.[0] ?? 0);
+    };
+    if (names.every((name) => !name.endsWith(".jsonl") || isNumbered(name))) {
+      this.#foreignCheckedAt = version;
+      return NOTHING_FOREIGN;
+    }
+    log.refresh(names, files.now(), files.now());
+    const provisional = log.look(ledger).events.filter((one) => one.provisional);
+    if (provisional.length === 0) this.#foreignCheckedAt = version;
+    const runs: [number, number, string, number][] = [];
+    let highest: string | null = null;
+    for (const { event, segment, line, sequence } of provisional) {
+      const last = runs.at(-1);
+      if (last !== undefined && last[2] === segment && last[3] + last[1] === line) last[1] += 1;
+      else runs.push([sequence, 1, segment, line]);
+      if (!this.#isFarAhead(event.id) && (highest === null || event.id > highest))
+        highest = event.id;
+    }
+    const extents = [...log.extents()].filter(([name]) => names.includes(name));
+    return { runs, numbered: Object.fromEntries(extents), lastEventId: highest };
+  }
+
+  /** The id's time, in base 32, against the clock's: no need to decode it. */
+  #isFarAhead(id: string): boolean {
+    return id > this.#options.newUlid(null, this.#options.nowMs() + MAX_AHEAD_MS);
+  }
+
+  /** What a write adds to the log: at the end of this clone's segment, or in a new one. */
+  change(write: Writing, changes: FileChange[], hasDeferred: boolean): LedgerChange | null {
+    const { ledger } = this.#storage.journal;
+    const foreign = this.#foreign;
+    if (write.events.length === 0 && foreign.runs.length === 0) return null;
+    const foreignCount = foreign.runs.reduce((sum, run) => sum + run[1], 0);
+    const numbered: Record<string, readonly [number, number]> = { ...foreign.numbered };
+    const highest = (a: string | null, b: string | null): string | null =>
+      (b ?? "") > (a ?? "") ? b : a;
+    const lastEventId = [foreign.lastEventId, write.lastEventId].reduce(
+      highest,
+      ledger.lastEventId,
+    );
+    const first = write.events[0];
+    if (first === undefined) return { runs: foreign.runs, numbered, lastEventId, own: ledger.own };
+    const data = write.batches.map(encodeBatch).join("");
+    const count = write.events.length;
+    const sequence = ledger.nextSequence + foreignCount;
+    const head = this.#gitHead();
+    const tail = checksum(Buffer.from(data).subarray(-TAIL_BYTES));
+    const own = this.#appendable(head, hasDeferred);
+    let segment: string;
+    let line: number;
+    let bytes: number;
+    if (own !== null) {
+      ({ segment } = own);
+      line = own.lines + 1;
+      bytes = own.bytes + Buffer.byteLength(data);
+      changes.push({ append: inFolder(EVENTS, segment), at: own.bytes, tail: own.tail, data });
+    } else {
+      segment = `${first.id}.jsonl`;
+      line = 2;
+      const text = `${this.header(write.ids)}${data}`;
+      bytes = Buffer.byteLength(text);
+      changes.push({ put: inFolder(EVENTS, segment), pre: null, data: text });
+    }
+    numbered[segment] = [bytes, line + count - 1];
+    const runs: Run[] = [...foreign.runs, [sequence, count, segment, line]];
+    return { runs, numbered, lastEventId, own: { segment, head, tail } };
+  }
+
+  /** Outside git the search for one is not repeated for every commit of a burst. */
+  #gitHead(): string | null {
+    const now = this.#storage.files.now();
+    if (now - this.#noGitAt < FRESH_MS) return null;
+    const head = this.#options.gitHead();
+    if (head === null) this.#noGitAt = now;
+    return head;
+  }
+
+  /** This clone's segment, if it is exactly as it was left and may grow. */
+  #appendable(
+    head: string | null,
+    hasDeferred: boolean,
+  ): { segment: string; bytes: number; lines: number; tail: string } | null {
+    const { disk, journal, overlay } = this.#storage;
+    const own = journal.ledger.own;
+    const extent = own === null ? undefined : journal.ledger.numbered.get(own.segment);
+    if (own === null || extent === undefined || own.head !== head) return null;
+    const [bytes, lines] = extent;
+    if (bytes >= SEGMENT_BYTES) return null;
+    const found = { segment: own.segment, bytes, lines, tail: own.tail };
+    const path = inFolder(EVENTS, own.segment);
+    if (!overlay.isEmpty && overlay.endOf(path) !== null) return hasDeferred ? found : null;
+    const handle = disk.open(path, "write");
+    if (handle === null) return null;
+    try {
+      const isOurs = handle.stat().size === bytes && tailOf(handle, bytes) === own.tail;
+      return isOurs ? found : null;
+    } finally {
+      handle.close();
+    }
+  }
+
+  /** The first line of a segment: the highest ids in use, so that a fresh clone goes on behind them. */
+  header(newIds: ReadonlyMap<string, number>): string {
+    const { journal, log } = this.#storage;
+    const names = this.#names;
+    const kinds = new Set([...journal.ledger.ids.keys(), ...newIds.keys()]);
+    const ids = [...kinds].map((kind) => [
+      kind,
+      Math.max(
+        newIds.get(kind) ?? 0,
+        journal.ledger.ids.get(kind) ?? 0,
+        log.highestId(kind, names),
+      ),
+    ]);
+    return encodeSegmentHeader({
+      segment: 1,
+      clone: journal.header?.clone ?? "",
+      createdAt: this.#options.toIso(this.#options.nowMs()),
+      ids: Object.fromEntries(ids) as Record<string, number>,
+    });
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Keeping the journal short and the cache useful. None of it changes what anybody reads, so what
+ * fails here is left for the next commit.
+ */
+
+import { isFlowError } from "../errors.ts";
+import type { Fence } from "./fence.ts";
+import { pathOf } from "./journal-lines.ts";
+import { CACHE, EVENTS, folderOf, inFolder } from "./layout.ts";
+import type { Parts, StorageOptions } from "./parts.ts";
+
+/** A journal longer than this goes on in a new file. */
+const ROTATE_BYTES = 256 * 1024;
+/** Unless so many files would have to be synced at once; then it waits for an idle moment. */
+const ROTATE_FILES = 256;
+/** How much it grows before it is asked again whether it can be shortened. */
+const TIDY_STEP_BYTES = 64 * 1024;
+/** Past this it does not wait any more. */
+const ROTATE_AT_ALL_COST_BYTES = 32 * 1024 * 1024;
+/** In the background so many files are synced without a pause. */
+const SYNC_CHUNK = 8;
+
+export class Upkeep {
+  readonly #storage: Parts;
+  readonly #options: StorageOptions;
+  readonly #beat: () => void;
+  #nextTidyBytes = 0;
+
+  constructor(storage: Parts, options: StorageOptions, beat: () => void) {
+    this.#storage = storage;
+    this.#options = options;
+    this.#beat = beat;
+  }
+
+  /** Keeps the journal short. What fails here is tried again by the next commit. */
+  tidy(): void {
+    const { journal } = this.#storage;
+    try {
+      journal.removeOldFiles(this.#options.durability !== "none");
+      if (journal.size < Math.max(ROTATE_BYTES, this.#nextTidyBytes)) return;
+      this.#nextTidyBytes = journal.size + TIDY_STEP_BYTES;
+      const isUrgent = journal.size > ROTATE_AT_ALL_COST_BYTES;
+      if (isUrgent || this.#unsynced().paths.size <= ROTATE_FILES) this.shorten(ROTATE_BYTES);
+    } catch (error) {
+      if (!isFlowError(error, "IO")) throw error;
+    }
+  }
+
+  /** Under the guard: replaces a journal longer than `limit` by a short one. */
+  shorten(limit: number): void {
+    const { journal } = this.#storage;
+    if (journal.size < limit || journal.poisoned) return;
+    try {
+      const { n, paths, folders } = this.#unsynced();
+      // Whatever this store's durability: a record by another process may go with the old file.
+      for (const path of paths) this.#syncOne(path);
+      for (const folder of folders) this.#storage.disk.syncFolder(folder);
+      journal.raiseFloor(n);
+      journal.rotate({ sync: true });
+      this.#nextTidyBytes = 0;
+    } catch (error) {
+      // A longer journal does no harm; the next close or commit tries again.
+      if (!isFlowError(error, "IO")) throw error;
+    }
+  }
+
+  #syncOne(path: string): void {
+    this.#beat();
+    this.#storage.disk.syncFile(path);
+  }
+
+  /** What was applied in this boot and is not known to be on the disk. */
+  #unsynced(): { n: number; paths: ReadonlySet<string>; folders: ReadonlySet<string> } {
+    const { journal } = this.#storage;
+    const paths = new Set<string>();
+    let n = journal.floor;
+    const entries = [...journal.window.values()].sort((a, b) => a.record.n - b.record.n);
+    for (const { record, appliedIn, stuck } of entries) {
+      if (record.n <= journal.floor) continue;
+      if (record.n > journal.ok || appliedIn !== this.#options.identity.bootId) break;
+      for (const change of record.changes) {
+        if (!stuck.has(pathOf(change))) paths.add(pathOf(change));
+      }
+      n = record.n;
+    }
+    return { n, paths, folders: new Set([...paths].flatMap(foldersOf)) };
+  }
+
+  /** In the background, without the guard: makes what was applied durable, then says so. */
+  async raiseFloor(pause: () => Promise<boolean>): Promise<void> {
+    const { disk, journal } = this.#storage;
+    try {
+      journal.tail();
+      const { n, paths, folders } = this.#unsynced();
+      if (paths.size === 0 || journal.poisoned || journal.header === null) return;
+      const epoch = journal.header.epoch;
+      let count = 0;
+      for (const path of paths) {
+        disk.syncFile(path);
+        count += 1;
+        if (count % SYNC_CHUNK === 0 && !(await pause())) return;
+      }
+      for (const folder of folders) disk.syncFolder(folder);
+      journal.tail();
+      if (journal.header?.epoch === epoch && !journal.poisoned) journal.raiseFloor(n);
+    } catch (error) {
+      // A failed sync leaves the floor where it is: the records above it are kept. What else
+      // fails here, the next call of a user meets and is told of.
+      if (!isFlowError(error)) throw error;
+    }
+  }
+
+  /** Under the guard, when nobody waits: what readers would otherwise learn from the whole log. */
+  leaveCache(fence: Fence): void {
+    const { disk, files, journal, lastEvents } = this.#storage;
+    let logBytes = 0;
+    for (const [bytes] of journal.ledger.numbered.values()) logBytes += bytes;
+    try {
+      if (!lastEvents.isCacheDue(logBytes)) return;
+      const old = lastEvents.oldCaches();
+      lastEvents.refresh(files.names(EVENTS, files.freshSince()), files.freshSince(), files.now());
+      const { name, text } = lastEvents.toCache();
+      disk.rename(fence.stage(text), inFolder(CACHE, name));
+      for (const other of old) if (other !== name) disk.remove(inFolder(CACHE, other));
+    } catch (error) {
+      // A cache that could not be written costs time, no answer.
+      if (!isFlowError(error, "IO")) throw error;
+    }
+  }
+}
+
+/** The folders above a path: a new one's name lasts only when its own folder was synced. */
+function foldersOf(path: string): string[] {
+  const folder = folderOf(path);
+  return folder === "" ? [folder] : [folder, ...foldersOf(folder)];
+}

@@ -1,0 +1,135 @@
+/** Features from files and back: how a look is completed, and the one way of a change. */
+
+import { FlowError } from "../errors.ts";
+import { effective, statusOf, uidOf, type Feature, type FeatureRecord } from "../model/feature.ts";
+import type { FeatureRef } from "../model/feature-inputs.ts";
+import { featuresOf } from "../model/feature-queries.ts";
+import type { Decision, FeatureWorld } from "../model/feature-world.ts";
+import type { Reading, Writing } from "../storage/view.ts";
+import { changeDraft, featureStream } from "./change-events.ts";
+import { requireNote, type ChangeNote, type StoreContext } from "./context.ts";
+import { carryOut, FeatureFiles } from "./feature-files.ts";
+import { worldOf } from "./feature-world.ts";
+
+/** Reads and changes features for the calls of `Features`. */
+export class FeatureCommits {
+  readonly #context: StoreContext;
+
+  constructor(context: StoreContext) {
+    this.#context = context;
+  }
+
+  /** The living features that bear an id or a uid. */
+  async look(ref: FeatureRef): Promise<Feature[]> {
+    return this.#context.storage.read((view) => this.#lookIn(view, ref));
+  }
+
+  #lookIn(view: Reading | Writing, ref: FeatureRef): Feature[] {
+    const files = new FeatureFiles(view, this.#context.report);
+    const records = files.find(ref);
+    if (records.length === 0) return [];
+    this.#context.storage.refreshLastEvents(view);
+    return records.map((record) => this.#complete(files, record));
+  }
+
+  /** A record with its status, which only its dependencies can tell. */
+  #complete(files: FeatureFiles, record: FeatureRecord): Feature {
+    const nowMs = this.#context.nowMs();
+    const state = effective(this.#dated(record), nowMs);
+    return Object.assign(state, { status: statusOf(state, (id) => this.#isMet(files, id)) });
+  }
+
+  #isMet(files: FeatureFiles, id: number): boolean {
+    let records: FeatureRecord[];
+    try {
+      records = files.find(id);
+    } catch (error) {
+      // A damaged dependency is not met; the finding was reported.
+      if (error instanceof FlowError && error.code === "CORRUPT") return false;
+      throw error;
+    }
+    return records.length > 0 && records.every(({ document }) => document.passes === true);
+  }
+
+  /** A record with the time of its last event. */
+  #dated(record: FeatureRecord): FeatureRecord {
+    const last = this.#context.storage.lastEvents.of(featureStream(uidOf(record.document)));
+    return last === null ? record : { ...record, updatedAt: last.createdAt };
+  }
+
+  /** Every living feature, in the order (priority, id, uid). */
+  async all(): Promise<Feature[]> {
+    const { storage, report } = this.#context;
+    const records = await storage.read((view) => {
+      storage.refreshLastEvents(view);
+      return new FeatureFiles(view, report).all().map((record) => this.#dated(record));
+    });
+    return featuresOf(records, this.#context.nowMs());
+  }
+
+  /** {@link change} of exactly one feature. */
+  async changeOne(
+    options: ChangeNote,
+    decide: (world: FeatureWorld) => Decision,
+  ): Promise<Feature> {
+    const [feature] = await this.change(options, decide);
+    if (feature === undefined)
+      throw new FlowError("INTERNAL", "A change of one feature returned none");
+    return feature;
+  }
+
+  /** Commits what a decision says; returns the features it names, as they are then. */
+  async change(options: ChangeNote, decide: (world: FeatureWorld) => Decision): Promise<Feature[]> {
+    return this.run(options, (world, files) => {
+      const decision = decide(world);
+      return {
+        decision,
+        result: (times) => decision.uids.map((uid) => this.#result(files, uid, times)),
+      };
+    });
+  }
+
+  /** The one way of a change: decide on what is read, write it with its events, then answer. */
+  async run<T>(
+    options: ChangeNote,
+    decide: (
+      world: FeatureWorld,
+      files: FeatureFiles,
+    ) => {
+      readonly decision: Decision;
+      readonly result: (times: ReadonlyMap<string, string>) => T;
+    },
+  ): Promise<T> {
+    requireNote(options);
+    return this.#context.storage.commit((write) => {
+      const files = new FeatureFiles(write, this.#context.report);
+      const { decision, result } = decide(worldOf(this.#context, write, files), files);
+      return result(this.#carryOut(write, files, decision, options));
+    });
+  }
+
+  /** Writes changes and events; returns the time of each feature's last event. */
+  #carryOut(
+    write: Writing,
+    files: FeatureFiles,
+    decision: Decision,
+    options: ChangeNote,
+  ): ReadonlyMap<string, string> {
+    carryOut(write, files, decision.changes);
+    const times = new Map<string, string>();
+    for (const event of decision.events) {
+      const { createdAt } = write.append(changeDraft(this.#context, event, options));
+      times.set(event.featureUid, createdAt);
+    }
+    return times;
+  }
+
+  #result(files: FeatureFiles, uid: string, times: ReadonlyMap<string, string>): Feature {
+    const [record] = files.find(uid);
+    if (record === undefined)
+      throw new FlowError("INTERNAL", `Feature ${uid} is gone after its change`);
+    const time = times.get(uid);
+    const feature = this.#complete(files, record);
+    return time === undefined ? feature : Object.assign(feature, { updatedAt: time });
+  }
+}
