@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { findProblems, findStateProblems, type Sight } from "./check/check.ts";
+import { findProblems, findStateProblems } from "./check/check.ts";
 import { repairRoot, type RepairOptions, type RepairReport } from "./check/repair.ts";
 import { FlowError } from "./errors.ts";
 import type { Disk } from "./disk/disk.ts";
@@ -227,15 +227,14 @@ export class FlowStore {
 
   /** Looks at every file and says what is wrong. Writes nothing; empty when all is well. */
   async check(): Promise<Finding[]> {
-    return this.#storage.read((view) => findProblems(this.#sight(view)));
+    return this.#storage.read((view) => this.#findProblems(view));
   }
 
   /** Mends what can be mended without a loss; backs up what it changes; may be repeated. */
   async repair(options: RepairOptions = {}): Promise<RepairReport> {
     const { dryRun = false } = requireOptions(options);
     if (typeof dryRun !== "boolean") throw badOption("dryRun", dryRun);
-    const look = (): Promise<Finding[]> =>
-      this.#storage.read((view) => findProblems(this.#sight(view)));
+    const look = (): Promise<Finding[]> => this.#storage.read((view) => this.#findProblems(view));
     return repairRoot(this.#context, this.#disk, look, { dryRun });
   }
 
@@ -245,7 +244,9 @@ export class FlowStore {
     const { events } = await this.#storage.events();
     const { journal, log } = this.#storage;
     const extents = [...log.extents().values()];
-    const problems = await this.#storage.read((view) => findStateProblems(this.#sight(view)));
+    const problems = await this.#storage.read((view) =>
+      findStateProblems(this.#storage, view, this.#settings.fileSystem),
+    );
     return {
       root: this.root,
       format: FORMAT,
@@ -280,9 +281,8 @@ export class FlowStore {
     return this.close();
   }
 
-  #sight(view: Reading | Writing): Sight {
-    const { fileSystem } = this.#settings;
-    return { storage: this.#storage, view, disk: this.#disk, fileSystem };
+  #findProblems(view: Reading | Writing): Finding[] {
+    return findProblems(this.#storage, view, this.#settings.fileSystem);
   }
 
   /** Tells of a finding once, until it changes. */
@@ -382,7 +382,7 @@ function requireFolderName(dir: unknown): string {
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function durationOf(name: string, value: unknown): number {
-  if (typeof value === "number" && value >= 0) return Math.min(value, MAX_TIMER_MS);
+  if (typeof value === "number" && value >= 0) return Math.min(Math.max(0, value), MAX_TIMER_MS);
   throw badOption(name, value);
 }
 

@@ -1,53 +1,38 @@
 /** What can be wrong with the event log. */
 
+import type { Disk } from "../disk/disk.ts";
 import type { Finding } from "../finding.ts";
-import type { LogDamage } from "../storage/segments.ts";
+import type { LogLook } from "../storage/event-log.ts";
 import { EVENTS, inFolder } from "../storage/layout.ts";
+import { SEGMENT_SUFFIX } from "../storage/segments.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { Reading, Writing } from "../storage/view.ts";
+import { logFindings, unreadableSegment } from "../stores/log-findings.ts";
+import type { Sight } from "./sight.ts";
 
 /** Every problem of the log. */
-export function findEventProblems(storage: Storage, view: Reading | Writing): Finding[] {
-  if (storage.disk.stat(EVENTS)?.isDirectory() !== true) return [];
-  storage.refreshLog(view);
-  const { damage, conflicts, unreadable } = storage.log.look(storage.journal.ledger);
+export function findEventProblems({ storage, log }: Sight): Finding[] {
+  if (log === null) return [];
   return [
-    ...damage.map(damaged),
-    ...conflicts.map(({ segment, line, id }) => ({
-      file: inFolder(EVENTS, segment),
-      line,
-      rule: "event-conflict",
-      severity: "error" as const,
-      message: `${inFolder(EVENTS, segment)}, line ${line}: another line bears the id ${id} and says something else`,
-    })),
-    ...unreadable.map(({ segment, why }) => ({
-      file: inFolder(EVENTS, segment),
-      rule: "unreadable",
-      severity: "error" as const,
-      message: `${inFolder(EVENTS, segment)} cannot be read: ${why}`,
-    })),
-    ...headless(storage),
-    ...farAhead(storage),
+    ...logFindings(log),
+    ...silentSegments(log, storage.disk),
+    ...headless(log),
+    ...farAhead(log, storage),
   ];
 }
 
-function damaged({ segment, line, why, growing }: LogDamage): Finding {
-  const file = inFolder(EVENTS, segment);
-  const isMarker = why.includes("conflict marker");
-  return {
-    file,
-    line,
-    rule: growing ? "torn-tail" : isMarker ? "conflict-markers" : "event-damaged",
-    severity: growing ? "warning" : "error",
-    message: `${file}, line ${line}: ${why}; it does not count, the others do`,
-  };
+/** Pipes and devices that bear a segment's name: they read as empty. */
+function silentSegments({ unreadable }: LogLook, disk: Disk): Finding[] {
+  return (disk.list(EVENTS) ?? [])
+    .filter((name) => name.endsWith(SEGMENT_SUFFIX))
+    .filter((name) => disk.stat(inFolder(EVENTS, name))?.isFile() === false)
+    .filter((name) => unreadable.every(({ segment }) => segment !== name))
+    .map((name) => unreadableSegment(name, "it is no file"));
 }
 
 /** Segments whose first line is an event: somebody took the header away. */
-function headless(storage: Storage): Finding[] {
-  return storage.log
-    .look(storage.journal.ledger)
-    .events.filter(({ line }) => line === 1)
+function headless({ events }: LogLook): Finding[] {
+  return events
+    .filter(({ line }) => line === 1)
     .map(({ segment }) => ({
       file: inFolder(EVENTS, segment),
       line: 1,
@@ -60,12 +45,11 @@ function headless(storage: Storage): Finding[] {
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1000;
 
 /** Ids from a clock that was far ahead: they sort last until that day comes. */
-function farAhead(storage: Storage): Finding[] {
+function farAhead({ events }: LogLook, storage: Storage): Finding[] {
   const { nowMs, newUlid } = storage.options;
   const limit = newUlid(null, nowMs() + MAX_AHEAD_MS);
-  return storage.log
-    .look(storage.journal.ledger)
-    .events.filter(({ event }) => event.id > limit)
+  return events
+    .filter(({ event }) => event.id > limit)
     .map(({ event, segment, line }) => ({
       file: inFolder(EVENTS, segment),
       line,

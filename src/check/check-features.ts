@@ -5,11 +5,13 @@ import { dependenciesOf, isTombstone, uidOf } from "../model/feature.ts";
 import { findCycles } from "../model/graph.ts";
 import type { FeatureDocument } from "../model/schema.ts";
 import { changeOf, featureStream } from "../stores/change-events.ts";
-import { decodeFeature, documentsOf, FeatureFiles } from "../stores/feature-files.ts";
+import { decodeFeature } from "../stores/feature-decode.ts";
+import { documentsOf, FeatureFiles, sharedIds } from "../stores/feature-files.ts";
 import { repeatedKeys } from "../storage/json-text.ts";
-import { EVENTS, FEATURES } from "../storage/layout.ts";
-import type { Storage } from "../storage/storage.ts";
-import { isFault, type Reading, type Writing } from "../storage/view.ts";
+import type { LogLook } from "../storage/event-log.ts";
+import { CLAIMS, FEATURES } from "../storage/layout.ts";
+import { isFault } from "../storage/view.ts";
+import type { Sight } from "./sight.ts";
 
 interface FeatureFile {
   readonly file: string;
@@ -18,7 +20,7 @@ interface FeatureFile {
 }
 
 /** Every problem of the features. */
-export function findFeatureProblems(storage: Storage, view: Reading | Writing): Finding[] {
+export function findFeatureProblems({ storage, view, log }: Sight): Finding[] {
   const findings: Finding[] = [];
   const files: FeatureFile[] = [];
   if (storage.disk.stat(FEATURES)?.isDirectory() !== true) return [];
@@ -29,12 +31,10 @@ export function findFeatureProblems(storage: Storage, view: Reading | Writing): 
       files.push({ file: file.path, text: file.text, document: decoded.document });
   }
   const living = files.filter(({ document }) => !isTombstone(document));
-  findings.push(...files.flatMap(ownProblems), ...sharedIds(files), ...sharedUids(files));
-  findings.push(
-    ...danglingDependencies(living),
-    ...circles(living),
-    ...unexplained(storage, view, files),
-  );
+  findings.push(...files.flatMap(ownProblems), ...sharedIds(living), ...sharedUids(files));
+  findings.push(...danglingDependencies(living), ...circles(living));
+  if (log !== null) findings.push(...unexplained(log, files));
+  if (storage.disk.stat(CLAIMS)?.isDirectory() === false) return findings;
   // Leases are looked at through the store's own eyes.
   new FeatureFiles(view, (finding) => {
     if (finding.rule === "lease") findings.push(finding);
@@ -85,18 +85,6 @@ function groupBy<K>(
     else group.push(file);
   }
   return [...groups].filter(([, group]) => group.length > 1);
-}
-
-function sharedIds(files: readonly FeatureFile[]): Finding[] {
-  const living = files.filter(({ document }) => !isTombstone(document));
-  return groupBy(living, ({ document }) => document.id).flatMap(([id, group]) =>
-    group.map(({ file, document }) => ({
-      file,
-      rule: "duplicate-id",
-      severity: "error" as const,
-      message: `${group.length} features bear the id ${id}: ${group.map((other) => other.file).join(", ")}; name this one by its uid ${uidOf(document)}`,
-    })),
-  );
 }
 
 function sharedUids(files: readonly FeatureFile[]): Finding[] {
@@ -152,15 +140,8 @@ const LEAVES: ReadonlyMap<string, Word> = new Map([
 const STATUS_WORDS: ReadonlySet<unknown> = new Set(["pending", "in_progress", "completed"]);
 
 /** States that no event tells of: somebody edited a file, or events were taken away. */
-function unexplained(
-  storage: Storage,
-  view: Reading | Writing,
-  files: readonly FeatureFile[],
-): Finding[] {
-  if (storage.disk.stat(EVENTS)?.isSymbolicLink() === true) return [];
-  storage.refreshLog(view);
+function unexplained({ events }: LogLook, files: readonly FeatureFile[]): Finding[] {
   const told = new Map<string, Word>();
-  const { events } = storage.log.look(storage.journal.ledger);
   const inOrder = [...events].sort((a, b) => (a.event.id < b.event.id ? -1 : 1));
   for (const { event } of inOrder) {
     const change = changeOf(event);

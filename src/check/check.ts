@@ -11,17 +11,19 @@ import {
   EVENTS,
   FEATURES,
   inFolder,
-  LOCAL,
+  LOCAL_FOLDERS,
   QUARANTINE,
   SCHEMA,
   TRACKED_FOLDERS,
 } from "../storage/layout.ts";
+import { EventLog } from "../storage/event-log.ts";
 import { SEGMENT_SUFFIX } from "../storage/segments.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Reading, Writing } from "../storage/view.ts";
-import { isDocumentName } from "../stores/feature-files.ts";
+import { isDocumentName } from "../stores/feature-names.ts";
 import { findEventProblems } from "./check-events.ts";
 import { findFeatureProblems } from "./check-features.ts";
+import { sightOf, type Sight } from "./sight.ts";
 
 /** The file system a root lies on. */
 export interface FileSystem {
@@ -29,36 +31,37 @@ export interface FileSystem {
   readonly shared: boolean;
 }
 
-/** Where a check looks: at a root, as one read sees it. */
-export interface Sight {
-  readonly storage: Storage;
-  readonly view: Reading | Writing;
-  readonly disk: Disk;
-  readonly fileSystem: FileSystem;
-}
-
-/** Every problem, by file and line. */
-export function findProblems(sight: Sight): Finding[] {
-  const { disk } = sight;
+/** Every problem, by file and line. Reads every line of the log anew, those read before too. */
+export function findProblems(
+  storage: Storage,
+  view: Reading | Writing,
+  fileSystem: FileSystem,
+): Finding[] {
+  const { disk, overlay } = storage;
   return inOrder([
     ...manifestProblems(disk),
     ...managedFileProblems(disk),
     ...foreignFiles(disk),
-    ...stateProblems(sight),
+    ...stateProblems(sightOf(storage, view, new EventLog(disk, overlay)), fileSystem),
   ]);
 }
 
 /** The problems of the state itself, without those of the files that `init` writes. */
-export function findStateProblems(sight: Sight): Finding[] {
-  return inOrder(stateProblems(sight));
+export function findStateProblems(
+  storage: Storage,
+  view: Reading | Writing,
+  fileSystem: FileSystem,
+): Finding[] {
+  return inOrder(stateProblems(sightOf(storage, view, storage.log), fileSystem));
 }
 
-function stateProblems({ storage, view, disk, fileSystem }: Sight): Finding[] {
+function stateProblems(sight: Sight, fileSystem: FileSystem): Finding[] {
+  const { storage } = sight;
   return [
-    ...folderProblems(disk),
-    ...findFeatureProblems(storage, view),
-    ...findEventProblems(storage, view),
-    ...localProblems(storage, disk),
+    ...folderProblems(storage.disk),
+    ...findFeatureProblems(sight),
+    ...findEventProblems(sight),
+    ...localProblems(storage, storage.disk),
     ...fileSystemProblems(fileSystem),
   ];
 }
@@ -96,7 +99,7 @@ function manifestProblems(disk: Disk): Finding[] {
 function folderProblems(disk: Disk): Finding[] {
   const findings: Finding[] = [];
   const root = disk.stat("");
-  for (const folder of [...TRACKED_FOLDERS, LOCAL]) {
+  for (const folder of [...TRACKED_FOLDERS, ...LOCAL_FOLDERS, QUARANTINE]) {
     const stat = disk.stat(folder);
     // git keeps no empty folder, and a clone has no local/: the next write makes them.
     if (stat === null) continue;
@@ -177,9 +180,8 @@ function foreignFiles(disk: Disk): Finding[] {
 }
 
 function foreignIn(disk: Disk, folder: string, isOurs: (name: string) => boolean): Finding[] {
-  if (disk.stat(folder)?.isDirectory() !== true) return [];
   const findings: Finding[] = [];
-  for (const name of disk.list(folder) ?? []) {
+  for (const name of namesIn(disk, folder)) {
     const file = inFolder(folder, name);
     // A name with bytes that are no UTF-8 is listed in another form, under which nothing is found.
     const isNameless = name.includes("\uFFFD") && disk.stat(file) === null;
@@ -196,9 +198,14 @@ function foreignIn(disk: Disk, folder: string, isOurs: (name: string) => boolean
   return findings;
 }
 
+/** The names in a folder; none where something else bears its name, which is a finding of its own. */
+function namesIn(disk: Disk, folder: string): string[] {
+  return disk.stat(folder)?.isDirectory() === true ? (disk.list(folder) ?? []) : [];
+}
+
 function localProblems(storage: Storage, disk: Disk): Finding[] {
   const findings: Finding[] = [];
-  for (const name of disk.list(QUARANTINE) ?? []) {
+  for (const name of namesIn(disk, QUARANTINE)) {
     if (name.endsWith(".why.json")) continue;
     findings.push({
       file: inFolder(QUARANTINE, name),

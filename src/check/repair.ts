@@ -8,7 +8,7 @@ import type { Finding } from "../finding.ts";
 import { initRoot } from "../init.ts";
 import { uidOf } from "../model/feature.ts";
 import { FEATURE_DOCUMENT_KEYS } from "../model/schema.ts";
-import { decodeFeature } from "../stores/feature-files.ts";
+import { decodeFeature } from "../stores/feature-decode.ts";
 import { changeDraft } from "../stores/change-events.ts";
 import type { StoreContext } from "../stores/context.ts";
 import { makeFolders } from "../storage/apply.ts";
@@ -108,12 +108,18 @@ function patch(write: Writing, context: StoreContext, path: string, backup: Back
       featureUid: uidOf(document),
       eventType: "updated",
       field,
-      oldValue: null,
-      newValue: typeof value === "string" ? value : JSON.stringify(value),
+      oldValue: textOf(document[field]),
+      newValue: textOf(value),
       agent: null,
     };
     write.append(changeDraft(context, event, { note: "repair" }));
   }
+}
+
+/** Texts as they are, everything else as JSON; `null` for what is absent or null. */
+function textOf(value: unknown): string | null {
+  if (value === undefined || value === null) return null;
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** Copies of files as they were before they were changed. */

@@ -152,7 +152,9 @@ export class Files {
     } catch (error) {
       // Not UTF-8, a link, a folder, no permission: the file is named, the others are read.
       if (!isFlowError(error)) throw error;
-      return { path, fault: error };
+      // The same fault is the same entry: who compares two looks must not see a change.
+      const isSame = before !== null && "fault" in before && before.fault.message === error.message;
+      return isSame ? before : { path, fault: error };
     }
     if (text === null) return null;
     if (before !== null && "text" in before && before.text === text) {

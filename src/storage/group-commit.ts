@@ -14,6 +14,8 @@ import type { Writing } from "./view.ts";
 
 /** So many hand edits in a row, each within microseconds, are no hand edits. */
 const MAX_STALE_TRIES = 1000;
+/** So often in a row no two processes fence each other while each only wants to finish a commit. */
+const MAX_FENCED_TRIES = 20;
 
 interface Job {
   readonly decide: (write: Writing) => unknown;
@@ -80,6 +82,15 @@ export class GroupCommit {
     return jobs;
   }
 
+  /** Takes those out of the line whose time is over, the given one among them. */
+  #takeOverdue(first: Job): Job[] {
+    const now = this.#options.monotonicMs();
+    const overdue = this.#queue.filter((job) => job === first || job.deadline <= now);
+    this.#queue = this.#queue.filter((job) => !overdue.includes(job));
+    for (const { timer } of overdue) clearTimeout(timer);
+    return overdue;
+  }
+
   #startDraining(): void {
     this.#running = true;
     this.#hold
@@ -99,9 +110,10 @@ export class GroupCommit {
       try {
         await this.#hold.take(first.deadline);
       } catch (error) {
-        // The guard could not be had in time, or not be tried: these callers are told.
-        for (const job of this.#takeAll()) job.reject(error);
-        break;
+        // It could not be had in time: who came later waits on. Or not be tried: all are told.
+        const isLate = isFlowError(error, "TIMEOUT");
+        for (const job of isLate ? this.#takeOverdue(first) : this.#takeAll()) job.reject(error);
+        continue;
       } finally {
         this.#isTakingGuard = false;
       }
@@ -186,7 +198,10 @@ export class GroupCommit {
   /** It is committed; under a new fence it is brought into the files before the caller is answered. */
   async #finishFenced(epoch: string | null): Promise<void> {
     try {
-      await this.#hold.take(Infinity);
+      for (let tries = 0; tries < MAX_FENCED_TRIES; tries += 1) {
+        await this.#hold.take(Infinity);
+        if (this.#journal.unapplied().every(({ appliedIn }) => appliedIn !== null)) break;
+      }
     } catch (error) {
       // Folders that vanish under it: the journal is among them, now or in a moment.
       if (isFlowError(error, "IO") && error.context["errno"] === "ENOENT") throw goneOutcome();

@@ -108,7 +108,7 @@ export class Guard {
           }
         }
         const elapsed = monotonicMs() - start;
-        if (elapsed > timeoutMs) throw this.#timedOut(timeoutMs);
+        if (elapsed > timeoutMs) throw this.#timedOut(Math.round(timeoutMs));
         ticket ??= this.#queueUp();
         const now = monotonicMs();
         this.#observe(watch, Math.min(now - lookedAt, OBSERVED_MAX_MS));

@@ -14,6 +14,11 @@ import type { StorageOptions } from "./parts.ts";
 const LINGER_MS = 4;
 /** `relaxed` answers so long before it syncs and applies, at most. */
 const RELAXED_MS = 80;
+/**
+ * A program that awaits one call after another gives timers, signals and streams no turn, since
+ * every call is answered within the same one: so often they get one here.
+ */
+const BREATH_MS = 10;
 /** Idle for so long, the floor is raised in the background. */
 const IDLE_MS = 60;
 /** On close, a longer journal is replaced by a short one. */
@@ -35,6 +40,9 @@ export class Hold {
   #flushTimer: NodeJS.Timeout | null = null;
   #idleTimer: NodeJS.Timeout | null = null;
   #isEnded = false;
+  #breathedAt = -Infinity;
+  /** Since when something put off by `relaxed` is known to wait. */
+  #deferredAt: number | null = null;
   /** A sync failed: nothing more is written until the store is opened again. */
   broken: FlowError | null = null;
 
@@ -137,10 +145,12 @@ export class Hold {
         // `local/` was removed (git clean) between making its folders and using them.
         const vanished = isFlowError(error, "IO") && error.context["errno"] === "ENOENT";
         if (!vanished || tries >= MAX_FOLDER_TRIES) {
-          await this.letGo();
           this.noteBroken(error);
+          await this.letGo();
           throw error;
         }
+        // git takes some ms for all of `local/`: not every try in the first of them.
+        await this.#options.sleep(tries);
       }
     }
   }
@@ -165,9 +175,31 @@ export class Hold {
   async yieldIfWanted(): Promise<void> {
     try {
       if (this.#guard.shouldYield()) await this.letGo();
+      else this.#flushIfDue();
     } catch (error) {
       this.followsLater(error);
     }
+    await this.breathe();
+  }
+
+  /** While calls never cease, the flush's own timer waits in line behind them. */
+  #flushIfDue(): void {
+    const now = this.#options.monotonicMs();
+    if (!this.#committer.hasDeferred) {
+      this.#deferredAt = null;
+    } else if (this.#deferredAt === null) {
+      this.#deferredAt = now;
+    } else if (now - this.#deferredAt >= RELAXED_MS) {
+      this.#deferredAt = null;
+      this.#committer.flush();
+    }
+  }
+
+  /** Gives timers, signals and streams a turn, if they had none for {@link BREATH_MS}. */
+  async breathe(): Promise<void> {
+    if (this.#options.monotonicMs() - this.#breathedAt < BREATH_MS) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#breathedAt = this.#options.monotonicMs();
   }
 
   /** Keeps the guard a little for the next call, unless somebody waits for it. */

@@ -7,6 +7,8 @@
  * rule, none with it).
  */
 
+import type { Disk, Handle } from "../disk/disk.ts";
+import { isFlowError } from "../errors.ts";
 import { tailOf } from "./apply.ts";
 import { encodeBatch, encodeSegmentHeader } from "./event-lines.ts";
 import { FRESH_MS } from "./files.ts";
@@ -168,7 +170,7 @@ export class LogWriter {
     const found = { segment: own.segment, bytes, lines, tail: own.tail };
     const path = inFolder(EVENTS, own.segment);
     if (!overlay.isEmpty && overlay.endOf(path) !== null) return hasDeferred ? found : null;
-    const handle = disk.open(path, "write");
+    const handle = openOrRefused(disk, path);
     if (handle === null) return null;
     try {
       const isOurs = handle.stat().size === bytes && tailOf(handle, bytes) === own.tail;
@@ -197,5 +199,16 @@ export class LogWriter {
       createdAt: this.#options.toIso(this.#options.nowMs()),
       ids: Object.fromEntries(ids) as Record<string, number>,
     });
+  }
+}
+
+/** A segment that may not be written is left alone: the log goes on in a new one. */
+function openOrRefused(disk: Disk, path: string): Handle | null {
+  try {
+    return disk.open(path, "write");
+  } catch (error) {
+    const errno = isFlowError(error, "IO") ? error.context["errno"] : null;
+    if (errno !== "EACCES" && errno !== "EPERM") throw error;
+    return null;
   }
 }

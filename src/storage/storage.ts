@@ -188,12 +188,14 @@ export class Storage implements Parts {
     this.#refuseClosed();
     this.#refuseReadOnly();
     const outer = this.#context.getStore();
-    if (outer !== undefined) return outer.nest((inner) => this.#context.run(inner, act));
+    if (outer !== undefined) return outer.nest((inner) => this.#context.run(inner, act), timeoutMs);
     const deadline = this.options.monotonicMs() + this.options.guardTimeoutMs;
     return this.#hold.inTurnBefore(deadline, async () => {
       await this.#hold.take(deadline);
       const base = new TransactionBase(this, this.#committer);
-      const transaction = new Transaction(base.newWriting(), timeoutMs);
+      const { monotonicMs } = this.options;
+      const pace = { monotonicMs, breathe: () => this.#hold.breathe() };
+      const transaction = new Transaction(base.newWriting(), timeoutMs, pace);
       const value = await transaction.runAll(() => this.#context.run(transaction, act));
       await this.#publishTransaction(base, transaction);
       await this.#hold.yieldIfWanted();

@@ -12,16 +12,27 @@ import { StaleLook } from "./committer.ts";
 import type { Parts } from "./parts.ts";
 import { Writing, type Document, type IdSource, type WriteBase } from "./view.ts";
 
+/** How time passes for a transaction. */
+export interface Pace {
+  readonly monotonicMs: () => number;
+  /** Lets timers run now and then; also the one by which the guard's holder shows life. */
+  readonly breathe: () => Promise<void>;
+}
+
 export class Transaction {
   readonly #write: Writing;
   readonly #timeoutMs: number;
+  readonly #pace: Pace;
+  readonly #deadline: number;
   readonly #outer: Transaction | null;
   #turn: Promise<unknown> = Promise.resolve();
   #end: "finished" | "timed out" | null = null;
 
-  constructor(write: Writing, timeoutMs: number, outer: Transaction | null = null) {
+  constructor(write: Writing, timeoutMs: number, pace: Pace, outer: Transaction | null = null) {
     this.#write = write;
     this.#timeoutMs = timeoutMs;
+    this.#pace = pace;
+    this.#deadline = pace.monotonicMs() + timeoutMs;
     this.#outer = outer;
   }
 
@@ -54,12 +65,12 @@ export class Transaction {
     });
   }
 
-  /** A savepoint. */
-  async nest<T>(act: (inner: Transaction) => Promise<T> | T): Promise<T> {
+  /** A savepoint, with a time of its own within the outer one's. */
+  async nest<T>(act: (inner: Transaction) => Promise<T> | T, timeoutMs: number): Promise<T> {
     return this.#inTurn(async () => {
-      const inner = new Transaction(this.#write.nested(), this.#timeoutMs, this);
+      const inner = new Transaction(this.#write.nested(), timeoutMs, this.#pace, this);
       try {
-        const value = await act(inner);
+        const value = await inner.runAll(() => act(inner));
         this.#refuseEnded();
         this.#write.merge(inner.#write);
         return value;
@@ -78,7 +89,8 @@ export class Transaction {
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
     this.#refuseEnded();
-    const turn = this.#turn.then(() => {
+    const turn = this.#turn.then(async () => {
+      await this.#pace.breathe();
       this.#refuseEnded();
       return act();
     });
@@ -91,6 +103,8 @@ export class Transaction {
   }
 
   #refuseEnded(): void {
+    // The timer may have had no turn yet: the caller's function awaits nothing but calls.
+    if (this.#pace.monotonicMs() > this.#deadline) this.#end ??= "timed out";
     if (this.#end === "timed out") throw this.#timeout();
     if (this.#end === "finished") {
       throw new FlowError("BAD_REQUEST", "Cannot go on in a transaction that has ended", {

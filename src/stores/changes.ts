@@ -9,6 +9,7 @@ import type { Writing } from "../storage/view.ts";
 import { changeDraft, changeOf, type ChangePayload } from "./change-events.ts";
 import { requireNote, type ChangeNote, type StoreContext } from "./context.ts";
 import { worldOf } from "./feature-world.ts";
+import { reportLog } from "./log-findings.ts";
 
 /** What a caller may say of a change that it logs itself. */
 export interface LogEventInput extends ChangeNote {
@@ -84,9 +85,10 @@ export class Changes {
    */
   async getEvents(featureId: FeatureRef): Promise<ChangeEvent[]> {
     const ref = requireRef(featureId);
-    const { events } = await this.#context.storage.events();
+    const look = await this.#context.storage.events();
+    reportLog(look, this.#context.report);
     const found: ChangeEvent[] = [];
-    for (const { event } of events) {
+    for (const { event } of look.events) {
       const change = changeOf(event);
       if (change === null) continue;
       if (change.featureId === ref || change.featureUid === ref) found.push(change);

@@ -3,6 +3,7 @@
 import { FlowError } from "../errors.ts";
 import type { LoggedEvent } from "../storage/event-log.ts";
 import { requireOptions, type StoreContext } from "./context.ts";
+import { reportLog } from "./log-findings.ts";
 import { shown } from "../model/json-values.ts";
 
 /** An event as the log holds it. */
@@ -86,9 +87,10 @@ export class Events {
   }
 
   async #all(): Promise<StoredEvent[]> {
-    const { events } = await this.#context.storage.events();
+    const look = await this.#context.storage.events();
+    reportLog(look, this.#context.report);
     const versions = new Map<string, number>();
-    return events.map((logged) => {
+    return look.events.map((logged) => {
       const version = (versions.get(logged.event.stream) ?? 0) + 1;
       versions.set(logged.event.stream, version);
       return stored(logged, version);

@@ -81,7 +81,10 @@ describe("a hand edit", () => {
       const made = await store.features.create({ name: "a", count: 0 });
       const path = fileOf(store, made);
       for (let round = 1; round <= 15; round += 1) {
-        write(path, readFileSync(path, "utf8").replace(/"name": "[^"]*"/, `"name": "hand ${round}"`));
+        write(
+          path,
+          readFileSync(path, "utf8").replace(/"name": "[^"]*"/, `"name": "hand ${round}"`),
+        );
         // No pause: a writer looks at the real file.
         const after = await store.features.update(1, { count: round });
         assert.equal(after.name, `hand ${round}`);
@@ -95,7 +98,10 @@ describe("a hand edit", () => {
   test("of what a decision depends on counts at once: dependencies, flags, claims", async (context) => {
     const store = await makeStore(context);
     const { features } = store;
-    const made = await features.createBulk([{ name: "a" }, { name: "b", dependencies: [{ index: 0 }] }]);
+    const made = await features.createBulk([
+      { name: "a" },
+      { name: "b", dependencies: [{ index: 0 }] },
+    ]);
     const edit = (index: number, from: string | RegExp, to: string): void => {
       const path = fileOf(store, made[index] as Feature);
       writeFileSync(path, readFileSync(path, "utf8").replace(from, to));
@@ -170,12 +176,15 @@ describe("files that come and go", () => {
 
   test("a whole plan is switched, as git does, and back", async (context) => {
     const store = await makeStore(context);
-    await store.features.createBulk(Array.from({ length: 20 }, (_, index) => ({ name: `main ${index}` })));
+    await store.features.createBulk(
+      Array.from({ length: 20 }, (_, index) => ({ name: `main ${index}` })),
+    );
     const folder = join(store.root, "features");
     const main = Object.fromEntries(
       readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]),
     );
-    const names = (all: readonly Feature[]): string[] => all.map(({ name }) => name.split(" ")[0] ?? "");
+    const names = (all: readonly Feature[]): string[] =>
+      all.map(({ name }) => name.split(" ")[0] ?? "");
     for (let round = 0; round < 3; round += 1) {
       for (const [index, name] of Object.keys(main).entries()) {
         // Half of the files go, the others change.
@@ -183,10 +192,16 @@ describe("files that come and go", () => {
         else writeFileSync(join(folder, name), (main[name] ?? "").replace("main", "side"));
       }
       await pass(FRESH_MS);
-      assert.deepEqual(names(await store.features.getAll()), Array.from({ length: 10 }, () => "side"));
+      assert.deepEqual(
+        names(await store.features.getAll()),
+        Array.from({ length: 10 }, () => "side"),
+      );
       for (const [name, text] of Object.entries(main)) writeFileSync(join(folder, name), text);
       await pass(FRESH_MS);
-      assert.deepEqual(names(await store.features.getAll()), Array.from({ length: 20 }, () => "main"));
+      assert.deepEqual(
+        names(await store.features.getAll()),
+        Array.from({ length: 20 }, () => "main"),
+      );
       assert.equal((await store.features.getStats()).total, 20);
     }
     assert.deepEqual(await store.check(), []);
@@ -215,7 +230,11 @@ describe("files that come and go", () => {
     for (let round = 0; round < 3; round += 1) {
       rmSync(join(store.root, "local"), { recursive: true });
       await pass(FRESH_MS);
-      assert.deepEqual(ids(await store.features.getAll()), [1, 2, ...Array.from({ length: round }, (_, at) => at + 3)]);
+      assert.deepEqual(ids(await store.features.getAll()), [
+        1,
+        2,
+        ...Array.from({ length: round }, (_, at) => at + 3),
+      ]);
       assert.equal((await store.features.create({ name: "c" })).id, round + 3);
       assert.deepEqual(await store.check(), []);
     }
@@ -226,7 +245,15 @@ describe("files that come and go", () => {
 /** Keys and raw values that a person may have added; JSON.stringify would write none of them so. */
 const extras = fc.uniqueArray(
   fc.record({
-    key: fc.constantFrom("zeta", "alpha", "__proto__", "constructor", "évidence", "x y", "updatedAt"),
+    key: fc.constantFrom(
+      "zeta",
+      "alpha",
+      "__proto__",
+      "constructor",
+      "évidence",
+      "x y",
+      "updatedAt",
+    ),
     raw: fc.constantFrom(
       ...["1.0", "1e400", "-0", "12345678901234567890", "0.1000", "[1 ,2]", '{"b": 1,   "a": {}}'],
       ...['"\\u00e9\\/"', '"\\ud800"', "null", "[\n\n]", "true"],
@@ -267,7 +294,11 @@ describe("unknown keys", () => {
         rmSync(join(store.root, "local"), { recursive: true });
         rmSync(join(store.root, "events"), { recursive: true });
         await pass(FRESH_MS);
-        const [, two] = await store.features.createBulk([{ name: "a" }, { name: "b" }, { name: "c" }]);
+        const [, two] = await store.features.createBulk([
+          { name: "a" },
+          { name: "b" },
+          { name: "c" },
+        ]);
         const path = fileOf(store, two as Feature);
         const lines = readFileSync(path, "utf8").split("\n");
         for (const { key, raw, at } of added) {
@@ -278,7 +309,9 @@ describe("unknown keys", () => {
           await change(store);
           const text = readFileSync(path, "utf8");
           let from = 0;
-          const inOrder = lines.filter((line) => added.some(({ key }) => line.startsWith(`  ${JSON.stringify(key)}: `)));
+          const inOrder = lines.filter((line) =>
+            added.some(({ key }) => line.startsWith(`  ${JSON.stringify(key)}: `)),
+          );
           for (const line of inOrder) {
             // Its line end may change: a key that comes behind it needs a comma.
             const place = text.indexOf(line.slice(0, -1), from);

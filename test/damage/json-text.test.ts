@@ -11,12 +11,31 @@ const RUNS = 300;
 /** Values as a person or another program may write them, which JSON.stringify never would. */
 const rawValue = fc.oneof(
   fc.constantFrom("1.0", "1e400", "-0", "12345678901234567890", "1E+2", "0.10", "-1.5e-7"),
-  fc.constantFrom('"\\u0041\\/\\ud800"', '"}{][,:\\""', "[ ]", "{ }", '[1 , 2\t,{"a" :[]}]', "null"),
+  fc.constantFrom(
+    '"\\u0041\\/\\ud800"',
+    '"}{][,:\\""',
+    "[ ]",
+    "{ }",
+    '[1 , 2\t,{"a" :[]}]',
+    "null",
+  ),
   fc.jsonValue({ maxDepth: 2 }).map((value) => JSON.stringify(value, null, 2)),
 );
 
 const key = fc.oneof(
-  fc.constantFrom("id", "name", "priority", "own", "__proto__", "constructor", "", "a b", '"', "é", "\\"),
+  fc.constantFrom(
+    "id",
+    "name",
+    "priority",
+    "own",
+    "__proto__",
+    "constructor",
+    "",
+    "a b",
+    '"',
+    "é",
+    "\\",
+  ),
   fc.string({ maxLength: 5 }),
 );
 
@@ -39,7 +58,10 @@ const layout = fc.constantFrom(
 
 const ORDER = ["id", "name", "priority", "own"];
 
-function textOf(list: readonly Member[], { open, indent, colon, comma, close }: Record<string, string>): string {
+function textOf(
+  list: readonly Member[],
+  { open, indent, colon, comma, close }: Record<string, string>,
+): string {
   const body = list.map(({ key: name, raw }) => `${indent}${JSON.stringify(name)}${colon}${raw}`);
   return `${open}${body.join(comma)}${close}`;
 }
@@ -96,7 +118,10 @@ describe("patchJson", () => {
           const after = membersOf(patched);
           for (const member of kept) assert.equal(after.get(member.key), member.raw);
           const places = [...after.keys()].filter((name) => kept.some((one) => one.key === name));
-          assert.deepEqual(places, kept.map((one) => one.key));
+          assert.deepEqual(
+            places,
+            kept.map((one) => one.key),
+          );
           // Whatever is around the object stays.
           assert.equal(patched.slice(0, patched.indexOf("{")), text.slice(0, text.indexOf("{")));
           assert.equal(patched.slice(patched.lastIndexOf("}")), text.slice(text.lastIndexOf("}")));
@@ -108,14 +133,17 @@ describe("patchJson", () => {
 
   test("setting what is there already, as it is written, changes no byte of a document of ours", () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string({ minLength: 1 }), fc.jsonValue({ maxDepth: 2 })), (value) => {
-        const text = formatJson(value);
-        const entries = Object.entries(value);
-        fc.pre(!entries.some(([, one]) => Object.is(one, -0)));
-        assert.equal(patchJson(text, new Map(entries), [], []), text);
-        assert.equal(patchJson(text, new Map(), [], []), text);
-        assert.deepEqual(JSON.parse(patchJson(text, new Map(), Object.keys(value), [])), {});
-      }),
+      fc.property(
+        fc.dictionary(fc.string({ minLength: 1 }), fc.jsonValue({ maxDepth: 2 })),
+        (value) => {
+          const text = formatJson(value);
+          const entries = Object.entries(value);
+          fc.pre(!entries.some(([, one]) => Object.is(one, -0)));
+          assert.equal(patchJson(text, new Map(entries), [], []), text);
+          assert.equal(patchJson(text, new Map(), [], []), text);
+          assert.deepEqual(JSON.parse(patchJson(text, new Map(), Object.keys(value), [])), {});
+        },
+      ),
       { numRuns: RUNS },
     );
   });
@@ -169,9 +197,37 @@ const LONGEST = 5;
 describe("syntaxErrorAt", () => {
   test("is null exactly for what JSON.parse takes", () => {
     const piece = fc.constantFrom(
-      ...["{", "}", "[", "]", ",", ":", '"', '"a"', '"\\n"', '"\\x"', '"\\u12G4"', '"\\ud800"', "\\"],
+      ...[
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        '"',
+        '"a"',
+        '"\\n"',
+        '"\\x"',
+        '"\\u12G4"',
+        '"\\ud800"',
+        "\\",
+      ],
       ...["1", "-", "0", "01", "-0", "1.", ".5", "1.5e+7", "1e", "e", "+1", "NaN", "Infinity"],
-      ...["true", "false", "null", "nul", "truefalse", " ", "\n", "\r\n", "\t", "\u00a0", "\ufeff", "\0", "x"],
+      ...[
+        "true",
+        "false",
+        "null",
+        "nul",
+        "truefalse",
+        " ",
+        "\n",
+        "\r\n",
+        "\t",
+        "\u00a0",
+        "\ufeff",
+        "\0",
+        "x",
+      ],
     );
     const soup = fc.array(piece, { maxLength: 8 }).map((parts) => parts.join(""));
     fc.assert(
@@ -182,17 +238,22 @@ describe("syntaxErrorAt", () => {
 
   test("names the first character that is wrong: up to it the text could have gone on", () => {
     fc.assert(
-      fc.property(fc.jsonValue({ maxDepth: 3 }), fc.nat(), fc.string({ maxLength: 2 }), (value, seed, added) => {
-        const text = JSON.stringify(value, null, 2);
-        assert.equal(syntaxErrorAt(text), null);
-        const at = seed % (text.length + 1);
-        // Cut, or with something put in, what stands before was right; a word or an escape that
-        // is not whole is named at its beginning.
-        const cut = syntaxErrorAt(text.slice(0, at));
-        if (cut !== null) assert.ok(cut >= at - LONGEST && cut <= at, `${cut} of ${at}`);
-        const broken = syntaxErrorAt(text.slice(0, at) + added + text.slice(at));
-        if (broken !== null) assert.ok(broken >= at - LONGEST, `${broken} of ${at}`);
-      }),
+      fc.property(
+        fc.jsonValue({ maxDepth: 3 }),
+        fc.nat(),
+        fc.string({ maxLength: 2 }),
+        (value, seed, added) => {
+          const text = JSON.stringify(value, null, 2);
+          assert.equal(syntaxErrorAt(text), null);
+          const at = seed % (text.length + 1);
+          // Cut, or with something put in, what stands before was right; a word or an escape that
+          // is not whole is named at its beginning.
+          const cut = syntaxErrorAt(text.slice(0, at));
+          if (cut !== null) assert.ok(cut >= at - LONGEST && cut <= at, `${cut} of ${at}`);
+          const broken = syntaxErrorAt(text.slice(0, at) + added + text.slice(at));
+          if (broken !== null) assert.ok(broken >= at - LONGEST, `${broken} of ${at}`);
+        },
+      ),
       { numRuns: RUNS },
     );
     for (const [text, position] of [

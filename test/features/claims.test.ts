@@ -98,7 +98,13 @@ describe("claimAndGet", () => {
     const store = await makeStore(context);
     await store.features.create({ name: "a" });
     const wrong = [
-      ...[{ leaseMs: 0 }, { leaseMs: -1 }, { leaseMs: 1.5 }, { leaseMs: "60000" }, { leaseMs: null }],
+      ...[
+        { leaseMs: 0 },
+        { leaseMs: -1 },
+        { leaseMs: 1.5 },
+        { leaseMs: "60000" },
+        { leaseMs: null },
+      ],
       ...[{ leaseMs: Number.NaN }, { leaseMs: Infinity }, { leaseMs: 11 * 365 * 864e5 }],
       ...[{ agent: "" }, { agent: null }, { agent: 5 }, { agent: "\ud800" }],
       ...[{ source: "" }, { note: 5 }, "agent-1", null, 5, ["agent-1"]],
@@ -154,7 +160,9 @@ describe("claimNext", () => {
       const ready = await features.getReady();
       const best = ready.toSorted(
         (a, b) =>
-          (scores.get(b.id) ?? 0) - (scores.get(a.id) ?? 0) || a.priority - b.priority || a.id - b.id,
+          (scores.get(b.id) ?? 0) - (scores.get(a.id) ?? 0) ||
+          a.priority - b.priority ||
+          a.id - b.id,
       )[0];
       const next = await features.claimNext({ agent: "ann", leaseMs: LEASE_MS });
       assert.equal(next?.id, best?.id);
@@ -199,7 +207,9 @@ describe("claimNext", () => {
   test("40 calls at once on 30 features: 30 claims, no two of one feature", async (context) => {
     const store = await makeStore(context);
     const other = await reopen(context, store);
-    await store.features.createBulk(Array.from({ length: 30 }, (_, index) => ({ name: `f${index}` })));
+    await store.features.createBulk(
+      Array.from({ length: 30 }, (_, index) => ({ name: `f${index}` })),
+    );
     const claimed = await Promise.all(
       Array.from({ length: 40 }, (_, index) =>
         (index % 2 === 0 ? store : other).features.claimNext({ agent: `a${index}` }),
@@ -231,7 +241,10 @@ describe("leases", () => {
     const before = tracked(store);
     clock.ms += 1;
     const feature = await store.features.getById(1);
-    assert.deepEqual([feature?.inProgress, feature?.claim, feature?.status], [false, null, "ready"]);
+    assert.deepEqual(
+      [feature?.inProgress, feature?.claim, feature?.status],
+      [false, null, "ready"],
+    );
     assert.deepEqual(ids(await store.features.getReady()), [1]);
     assert.equal((await store.features.getStats()).inProgress, 0);
     assert.equal((await store.features.getGraph())[0]?.inProgress, false);
@@ -246,31 +259,32 @@ describe("leases", () => {
     const store = await makeStore(context, { clock: clock.now });
     const { features } = store;
     await features.create({ name: "other" });
-    const writes: readonly (readonly [name: string, (id: number) => Promise<unknown>, string[]])[] = [
+    const writes: readonly (readonly [name: string, (id: number) => Promise<unknown>, string[]])[] =
       [
-        "claim",
-        (id) => features.claimAndGet(id, { agent: "bob" }),
-        ["claimed status pending>in_progress"],
-      ],
-      ["pass", (id) => features.markPassing(id), ["status_change status pending>completed"]],
-      ["fail", (id) => features.markFailing(id), []],
-      [
-        "start",
-        (id) => features.markInProgress(id, { agent: "bob" }),
-        ["status_change status pending>in_progress"],
-      ],
-      ["clear", (id) => features.clearInProgress(id), []],
-      ["update", (id) => features.update(id, { category: "x" }), ["updated category >x"]],
-      ["empty update", (id) => features.update(id, {}), []],
-      [
-        "dependency",
-        (id) => features.addDependency(id, 1),
-        ["dependency_added dependencies null>1"],
-      ],
-      ["no dependency", (id) => features.removeDependency(id, 1), []],
-      ["delete", (id) => features.delete(id), ["deleted"]],
-      ["release", async (id) => assert.deepEqual(await features.releaseExpired(), [id]), []],
-    ];
+        [
+          "claim",
+          (id) => features.claimAndGet(id, { agent: "bob" }),
+          ["claimed status pending>in_progress"],
+        ],
+        ["pass", (id) => features.markPassing(id), ["status_change status pending>completed"]],
+        ["fail", (id) => features.markFailing(id), []],
+        [
+          "start",
+          (id) => features.markInProgress(id, { agent: "bob" }),
+          ["status_change status pending>in_progress"],
+        ],
+        ["clear", (id) => features.clearInProgress(id), []],
+        ["update", (id) => features.update(id, { category: "x" }), ["updated category >x"]],
+        ["empty update", (id) => features.update(id, {}), []],
+        [
+          "dependency",
+          (id) => features.addDependency(id, 1),
+          ["dependency_added dependencies null>1"],
+        ],
+        ["no dependency", (id) => features.removeDependency(id, 1), []],
+        ["delete", (id) => features.delete(id), ["deleted"]],
+        ["release", async (id) => assert.deepEqual(await features.releaseExpired(), [id]), []],
+      ];
     for (const [name, write, expected] of writes) {
       const { id } = await features.create({ name });
       await features.claimAndGet(id, { agent: "ann", leaseMs: LEASE_MS });
@@ -375,7 +389,11 @@ describe("leases", () => {
     const store = await makeStore(context, { clock: clock.now });
     const { features } = store;
     await leased(store);
-    const lease = join(store.root, "local/claims", readdirSync(join(store.root, "local/claims"))[0] ?? "");
+    const lease = join(
+      store.root,
+      "local/claims",
+      readdirSync(join(store.root, "local/claims"))[0] ?? "",
+    );
     const text = readFileSync(lease, "utf8");
     await features.clearInProgress(1);
     assert.equal(existsSync(lease), false);
@@ -401,9 +419,13 @@ describe("leases", () => {
     clock.ms += LEASE_MS;
     for (const text of [
       ...["", "{", "null", "[]", "5", "\0", "<<<<<<< ours"],
-      ...[{ expiresAt: 5 }, { expiresAt: "soon" }, { expiresAt: null }, { uid: 5 }, { at: null }].map(
-        (change) => JSON.stringify({ ...whole, ...change }),
-      ),
+      ...[
+        { expiresAt: 5 },
+        { expiresAt: "soon" },
+        { expiresAt: null },
+        { uid: 5 },
+        { at: null },
+      ].map((change) => JSON.stringify({ ...whole, ...change })),
     ]) {
       writeFileSync(path, text);
       await pass(FRESH_MS);

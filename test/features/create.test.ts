@@ -99,7 +99,8 @@ describe("create", () => {
     const again = await store.features.getById(1);
     assert.deepEqual(again?.steps, ["a"]);
     assert.deepEqual(again?.["own"], { list: [1] });
-    (again?.["own"] as typeof own).list.push(4);
+    assert.ok(again !== null);
+    (again["own"] as typeof own).list.push(4);
     assert.deepEqual((await store.features.getAll())[0]?.["own"], { list: [1] });
   });
 
@@ -222,12 +223,15 @@ describe("create", () => {
 
   test("a text of 2 MB, a thousand steps and an odd name lie in their file unharmed", async (context) => {
     const store = await makeStore(context);
-    const description = "ä\n\"\\\u0007".repeat(400_000);
+    const description = 'ä\n"\\\u0007'.repeat(400_000);
     const steps = Array.from({ length: 1000 }, (_, index) => `step ${index}`);
     const name = "../../etc/passwd \u001b[31m\n\r\0 C:\\con 😀 e\u0301 " + "x".repeat(100_000);
     const feature = await store.features.create({ name, description, steps });
     assert.deepEqual(await (await reopen(context, store)).features.getById(1), feature);
-    assert.match(basename(fileOf(store, feature)), /^1-etc-passwd-31m-c-con-e-x{17}-[0-9a-z]{6}\.json$/);
+    assert.match(
+      basename(fileOf(store, feature)),
+      /^1-etc-passwd-31m-c-con-e-x{17}-[0-9a-z]{6}\.json$/,
+    );
     assert.deepEqual(readdirSync(join(store.root, "features")).length, 1);
     assert.deepEqual(await store.check(), []);
   });
@@ -301,7 +305,14 @@ describe("createBulk", () => {
       [[good, { name: 5 }], "BAD_REQUEST", 1],
       [[good, null], "BAD_REQUEST", 1],
       [[good, good, undefined], "BAD_REQUEST", 2],
-      [Object.assign(Array.from({ length: 2 }, () => good), { length: 3 }), "BAD_REQUEST", 2],
+      [
+        Object.assign(
+          Array.from({ length: 2 }, () => good),
+          { length: 3 },
+        ),
+        "BAD_REQUEST",
+        2,
+      ],
       [
         [
           { name: "a", dependencies: [{ index: 1 }] },
@@ -418,7 +429,10 @@ describe("ids", () => {
     const store = await makeStore(context);
     await store.features.create({ name: "a" });
     const path = join(store.root, `features/${Number.MAX_SAFE_INTEGER}-hand.json`);
-    writeFileSync(path, JSON.stringify({ id: Number.MAX_SAFE_INTEGER, name: "by hand", priority: 1 }));
+    writeFileSync(
+      path,
+      JSON.stringify({ id: Number.MAX_SAFE_INTEGER, name: "by hand", priority: 1 }),
+    );
     await pass(FRESH_MS);
     const error = await refusedWithoutTrace(store, "CONFLICT", () =>
       store.features.create({ name: "b" }),

@@ -52,9 +52,13 @@ describe("addDependency", () => {
         dependencies: index === 0 ? [] : [{ index: index - 1 }],
       })),
     );
-    const self = await refusedWithoutTrace(store, "CYCLE_DETECTED", () => features.addDependency(7, 7));
+    const self = await refusedWithoutTrace(store, "CYCLE_DETECTED", () =>
+      features.addDependency(7, 7),
+    );
     assert.deepEqual(self.context["path"], [7, 7]);
-    const two = await refusedWithoutTrace(store, "CYCLE_DETECTED", () => features.addDependency(1, 2));
+    const two = await refusedWithoutTrace(store, "CYCLE_DETECTED", () =>
+      features.addDependency(1, 2),
+    );
     assert.deepEqual(two.context["path"], [1, 2, 1]);
     const ring = await refusedWithoutTrace(store, "CYCLE_DETECTED", () =>
       features.addDependency(1, length),
@@ -144,13 +148,26 @@ describe("setDependencies", () => {
   test("what is no list of ids is refused", async (context) => {
     const store = await makeStore(context);
     await makeFour(store);
-    for (const deps of [null, undefined, 2, "2", {}, new Set([2]), [0], [null], [{ index: 1 }], [[2]]]) {
+    for (const deps of [
+      null,
+      undefined,
+      2,
+      "2",
+      {},
+      new Set([2]),
+      [0],
+      [null],
+      [{ index: 1 }],
+      [[2]],
+    ]) {
       await refusedWithoutTrace(store, "BAD_REQUEST", () =>
         store.features.setDependencies(1, deps as number[]),
       );
     }
     await refusedWithoutTrace(store, "NOT_FOUND", () => store.features.setDependencies(1, [2, 9]));
-    await refusedWithoutTrace(store, "CYCLE_DETECTED", () => store.features.setDependencies(1, [2, 1]));
+    await refusedWithoutTrace(store, "CYCLE_DETECTED", () =>
+      store.features.setDependencies(1, [2, 1]),
+    );
     const many = Array.from({ length: 20_000 }, () => 2);
     assert.deepEqual((await store.features.setDependencies(1, many)).dependencies, [2]);
   });
@@ -169,7 +186,9 @@ describe("whatever edges are asked for", () => {
         const feature = all.find((one) => one.id === from);
         assert.ok(feature !== undefined);
         if (wouldCreateCycle(feature, to, all)) {
-          await refusedWithoutTrace(store, "CYCLE_DETECTED", () => features.addDependency(from, to));
+          await refusedWithoutTrace(store, "CYCLE_DETECTED", () =>
+            features.addDependency(from, to),
+          );
         } else {
           const { dependencies } = await features.addDependency(from, to);
           assert.ok(dependencies.includes(to));

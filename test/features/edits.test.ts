@@ -101,7 +101,13 @@ describe("update", () => {
       }
     }
     for (const patch of [
-      ...[{ name: null }, { description: 5 }, { category: null }, { priority: "1" }, { steps: null }],
+      ...[
+        { name: null },
+        { description: 5 },
+        { category: null },
+        { priority: "1" },
+        { steps: null },
+      ],
       ...[{ steps: [1] }, { dependencies: null }, { dependencies: [{ index: 0 }] }, { own: 1n }],
       ...[{ own: { deep: Symbol("s") } }, { own: "\ud800" }, { "\udc00": 1 }, null, [], "x", 5],
     ]) {
@@ -133,10 +139,10 @@ describe("update", () => {
     assert.equal(events[0], 'updated __proto__ null>{"x":1}');
     const gone = JSON.parse('{"__proto__": null, "constructor": null}') as FeaturePatch;
     const left = await store.features.update(1, gone);
-    assert.deepEqual(Object.keys(left).filter((key) => Object.hasOwn(patch, key)), [
-      "hasOwnProperty",
-      "toJSON",
-    ]);
+    assert.deepEqual(
+      Object.keys(left).filter((key) => Object.hasOwn(patch, key)),
+      ["hasOwnProperty", "toJSON"],
+    );
     assert.equal(({} as { x?: unknown }).x, undefined);
   });
 });
@@ -164,11 +170,10 @@ describe("delete", () => {
     assert.deepEqual(readdirSync(join(store.root, "local/claims")), []);
     assert.deepEqual(ids(await features.getAll()), [1, 3, 4]);
     assert.deepEqual(ids((await features.list()).items), [1, 3, 4]);
-    assert.deepEqual((await features.getGraph()).map(({ dependencies }) => dependencies), [
-      [],
-      [1],
-      [],
-    ]);
+    assert.deepEqual(
+      (await features.getGraph()).map(({ dependencies }) => dependencies),
+      [[], [1], []],
+    );
     assert.equal((await features.getStats()).total, 3);
     assert.equal(await features.getById(2), null);
     for (const act of [

@@ -29,7 +29,9 @@ function small(id: number, dependencies: number[] = [], priority = id, passes = 
 
 /** Longer than any call stack. */
 const LONG = 100_000;
-const chain = Array.from({ length: LONG }, (_, index) => small(index + 1, index === 0 ? [] : [index]));
+const chain = Array.from({ length: LONG }, (_, index) =>
+  small(index + 1, index === 0 ? [] : [index]),
+);
 
 describe("topologicalSort", () => {
   test("lowest priority first among those whose dependencies are placed, then lowest id", () => {
@@ -67,7 +69,14 @@ describe("circles", () => {
     assert.deepEqual(findCycles([]), []);
     assert.deepEqual(findCycles(chain), []);
     assert.deepEqual(findCycles([small(5, [5])]), [[5]]);
-    const features = [small(1, [2]), small(2, [3]), small(3, [1]), small(4, [5]), small(5, [4]), small(6, [99])];
+    const features = [
+      small(1, [2]),
+      small(2, [3]),
+      small(3, [1]),
+      small(4, [5]),
+      small(5, [4]),
+      small(6, [99]),
+    ];
     assert.deepEqual(findCycles(features), [
       [1, 2, 3],
       [4, 5],

@@ -44,13 +44,13 @@ describe("every change", () => {
       await makeThree(store);
       const before = (await store.events.query()).length;
       clock.ms += 1000;
-      await call(store, { agent: "agent-7", source: "web", note: "because\u2028of \"it\"" });
+      await call(store, { agent: "agent-7", source: "web", note: 'because\u2028of "it"' });
       const added = (await store.events.query()).slice(before);
       assert.equal(added.length, NUMBER_OF_EVENTS[name] ?? 1);
       for (const event of added) {
         assert.equal(event.agent, "agent-7");
         assert.equal(event.source, "web");
-        assert.deepEqual(event.metadata, { note: "because\u2028of \"it\"" });
+        assert.deepEqual(event.metadata, { note: 'because\u2028of "it"' });
         assert.equal(event.createdAt, clock.iso());
         assert.equal(event.txId, added[0]?.id);
         assert.equal(event.provisional, false);
@@ -131,7 +131,10 @@ describe("every change", () => {
       events.map(({ eventType }) => eventType),
       ["created", "comment", "status_change"],
     );
-    assert.deepEqual(events.map(({ id }) => id).toSorted(), events.map(({ id }) => id));
+    assert.deepEqual(
+      events.map(({ id }) => id).toSorted(),
+      events.map(({ id }) => id),
+    );
     const again = await reopen(context, store, { clock: clock.now });
     assert.equal((await again.features.getById(1))?.updatedAt, clock.iso());
   });
@@ -199,7 +202,12 @@ describe("logEvent and getEvents", () => {
         store.changes.logEvent(1, type as string),
       );
     }
-    for (const input of [{ field: 5 }, { oldValue: {} }, { newValue: "\ud800" }, { newValue: 1n }]) {
+    for (const input of [
+      { field: 5 },
+      { oldValue: {} },
+      { newValue: "\ud800" },
+      { newValue: 1n },
+    ]) {
       await refusedWithoutTrace(store, "BAD_REQUEST", () =>
         store.changes.logEvent(1, "comment", input as unknown as LogEventInput),
       );
@@ -210,15 +218,31 @@ describe("logEvent and getEvents", () => {
   test("a type and values of any text survive: new lines, escapes, 1 MB", async (context) => {
     const store = await makeStore(context);
     await store.features.create({ name: "a" });
-    const texts = ["\n\r\u2028\u2029", '","crc":"00000000"}', "\u0000\u001b[31m", "__proto__", "😀".repeat(250_000)];
+    const texts = [
+      "\n\r\u2028\u2029",
+      '","crc":"00000000"}',
+      "\u0000\u001b[31m",
+      "__proto__",
+      "😀".repeat(250_000),
+    ];
     for (const text of texts) {
-      const event = await store.changes.logEvent(1, text, { field: text, oldValue: text, newValue: text });
+      const event = await store.changes.logEvent(1, text, {
+        field: text,
+        oldValue: text,
+        newValue: text,
+      });
       assert.equal(event.eventType, text);
     }
     const again = await reopen(context, store);
     const events = (await again.changes.getEvents(1)).slice(1);
-    assert.deepEqual(events.map(({ eventType }) => eventType), texts);
-    assert.deepEqual(events.map(({ newValue }) => newValue), texts);
+    assert.deepEqual(
+      events.map(({ eventType }) => eventType),
+      texts,
+    );
+    assert.deepEqual(
+      events.map(({ newValue }) => newValue),
+      texts,
+    );
     assert.deepEqual(await again.check(), []);
   });
 });

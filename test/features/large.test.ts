@@ -43,7 +43,10 @@ describe(`${SIZE} features`, () => {
 
   test("are created by one call, one file and one event each", async () => {
     const made = await timed(LIMITS_MS.createBulk, () => store.features.createBulk(inputs));
-    assert.deepEqual(ids(made), Array.from({ length: SIZE }, (_, index) => index + 1));
+    assert.deepEqual(
+      ids(made),
+      Array.from({ length: SIZE }, (_, index) => index + 1),
+    );
     assert.equal(readdirSync(join(store.root, "features")).length, SIZE);
     assert.equal((await store.changes.getEvents(SIZE)).length, 1);
   });
@@ -82,7 +85,9 @@ describe(`${SIZE} features`, () => {
       assert.equal(claimed?.id, count * 100 + 1);
       await timed(LIMITS_MS.change, () => store.features.markPassing(count * 100 + 1));
     }
-    const created = await timed(LIMITS_MS.change, () => store.features.create({ name: "one more" }));
+    const created = await timed(LIMITS_MS.change, () =>
+      store.features.create({ name: "one more" }),
+    );
     assert.deepEqual([created.id, created.priority], [SIZE + 1, SIZE + 1]);
     const skipped = await timed(LIMITS_MS.change, () => store.features.skip(1));
     assert.equal(skipped.priority, SIZE + 2);

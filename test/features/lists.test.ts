@@ -244,7 +244,14 @@ describe("list", () => {
     circle["self"] = circle;
     for (const options of [
       ...[{ status: "done" }, { status: null }, { category: 5 }, { category: null }, { text: /x/ }],
-      ...[{ limit: 0 }, { limit: -1 }, { limit: 1.5 }, { limit: "5" }, { limit: null }, { limit: 5n }],
+      ...[
+        { limit: 0 },
+        { limit: -1 },
+        { limit: 1.5 },
+        { limit: "5" },
+        { limit: null },
+        { limit: 5n },
+      ],
       ...[{ limit: Number.NaN }, { limit: Infinity }, { after: "" }, { after: "x" }, { after: 5 }],
       ...[{ after: "1.2" }, { after: "1.2.3" }, { after: "a.1.01ARZ3NDEKTSV4RRFFQ69G5FAV" }],
       ...[{ after: null }, { after: circle }, { text: circle }, null, "ready", 5, []],
@@ -265,7 +272,9 @@ const planArbitrary = fc
     }),
     { maxLength: 12 },
   )
-  .map((plan) => plan.map((one, index) => ({ ...one, needs: one.needs.filter((at) => at < index) })));
+  .map((plan) =>
+    plan.map((one, index) => ({ ...one, needs: one.needs.filter((at) => at < index) })),
+  );
 
 describe("every question has one answer", () => {
   test("status, ready, blocked, stats, graph, list and getById agree for any plan", async (context) => {

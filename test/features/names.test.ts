@@ -21,8 +21,39 @@ const nasty = fc.oneof(
     arbitrary: fc
       .array(
         fc.constantFrom(
-          ...["con", "CON", "nul", "com1", "lpt9", "aux", "prn", ".", "..", "-", "_", "+", "%", "%61"],
-          ...[" ", "/", "\\", ":", "a", "A", "b", "é", "e\u0301", "ß", "ſ", "K", "İ", "\u0130", "\u212A"],
+          ...[
+            "con",
+            "CON",
+            "nul",
+            "com1",
+            "lpt9",
+            "aux",
+            "prn",
+            ".",
+            "..",
+            "-",
+            "_",
+            "+",
+            "%",
+            "%61",
+          ],
+          ...[
+            " ",
+            "/",
+            "\\",
+            ":",
+            "a",
+            "A",
+            "b",
+            "é",
+            "e\u0301",
+            "ß",
+            "ſ",
+            "K",
+            "İ",
+            "\u0130",
+            "\u212A",
+          ],
           ...["\0", "\n", "\u007f", "\ufeff", "😀", "json", "~1", "*", "?", "<", "|", '"', "日本"],
         ),
         { minLength: 1, maxLength: 8 },
@@ -164,7 +195,7 @@ describe("names from user text", () => {
     ];
     for (const name of foreign) assert.equal(decodeName(name), null, JSON.stringify(name));
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(..."ab+%-._1cf2e") }), (name) => {
+      fc.property(fc.string({ unit: fc.constantFrom(..."ab+%-._1cf2e".split("")) }), (name) => {
         const text = decodeName(name);
         if (text !== null) assert.equal(encodeName(text), name);
       }),
@@ -173,7 +204,17 @@ describe("names from user text", () => {
   });
 
   test("an empty text, half a surrogate pair and what is no text are refused", () => {
-    for (const text of ["", "\ud800", "a\udc00b", "\udc00\ud800", null, undefined, 1, {}, Symbol("x")]) {
+    for (const text of [
+      "",
+      "\ud800",
+      "a\udc00b",
+      "\udc00\ud800",
+      null,
+      undefined,
+      1,
+      {},
+      Symbol("x"),
+    ]) {
       assert.throws(
         () => encodeName(text as string),
         (error) => isFlowError(error, "BAD_REQUEST"),

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -15,7 +16,16 @@ import { describe, test, type TestContext } from "node:test";
 
 import { FlowStore, type FlowStoreOptions } from "flowstore";
 
-import { atEnd, makeProject, makeStore, QUICK, refused, reopen, snapshot, tracked } from "./support.ts";
+import {
+  atEnd,
+  makeProject,
+  makeStore,
+  QUICK,
+  refused,
+  reopen,
+  snapshot,
+  tracked,
+} from "./support.ts";
 
 /** Sets a variable of the environment for one test. */
 function withEnv(context: TestContext, name: string, value: string | undefined): void {
@@ -286,7 +296,9 @@ describe("close", () => {
   test("lets calls under way end, then every call is CLOSED", async (context) => {
     const store = await makeStore(context);
     const begun = store.features.create({ name: "begun" });
-    const transaction = store.transaction(() => store.features.create({ name: "in a transaction" }));
+    const transaction = store.transaction(() =>
+      store.features.create({ name: "in a transaction" }),
+    );
     await store.close();
     assert.equal((await begun).id, 1);
     assert.equal((await transaction).id, 2);
@@ -314,6 +326,39 @@ describe("close", () => {
       (await again.features.getAll()).map(({ name }) => name),
       ["begun", "in a transaction"],
     );
+  });
+});
+
+describe("status", () => {
+  test("counts everything, and says where and how", async (context) => {
+    const store = await makeStore(context, { actor: "ann" });
+    const empty = await store.status();
+    assert.deepEqual(empty.features, {
+      ...{ total: 0, passing: 0, failing: 0, inProgress: 0, blocked: 0 },
+    });
+    assert.deepEqual(empty.events, {
+      ...{ total: 0, provisional: 0, segments: 0, bytes: 0, lastSequence: 0, epoch: null },
+    });
+    await store.features.createBulk([{ name: "a" }, { name: "b" }]);
+    await store.features.markPassing(1);
+    const status = await store.status();
+    assert.equal(status.root, store.root);
+    assert.equal(status.format, 1);
+    assert.equal(status.durability, "none");
+    assert.equal(status.readOnly, false);
+    assert.equal(status.actor, "ann");
+    assert.deepEqual(status.features, await store.features.getStats());
+    const [segment = ""] = readdirSync(join(store.root, "events"));
+    assert.deepEqual(status.events, {
+      ...{ total: 3, provisional: 0, segments: 1, lastSequence: 3 },
+      bytes: statSync(join(store.root, "events", segment)).size,
+      epoch: status.events.epoch,
+    });
+    assert.ok(typeof status.events.epoch === "string" && status.events.epoch !== "");
+    assert.equal(status.journal.pending, 0);
+    assert.ok(status.journal.bytes > 0);
+    assert.equal(typeof status.fileSystem.name, "string");
+    assert.deepEqual(status.problems, []);
   });
 });
 

@@ -74,7 +74,9 @@ describe("marks", () => {
         clock.ms += 10;
         const outcome = OUTCOMES[mark][state];
         if (outcome === "CONFLICT") {
-          const error = await refusedWithoutTrace(store, "CONFLICT", () => store.features[mark](id));
+          const error = await refusedWithoutTrace(store, "CONFLICT", () =>
+            store.features[mark](id),
+          );
           assert.deepEqual(error.context["holder"], before.claim);
           continue;
         }

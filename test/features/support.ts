@@ -1,6 +1,14 @@
 /** Stores in folders of their own, and the questions that most tests ask of them. */
 import assert from "node:assert/strict";
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
+import {
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -115,9 +123,19 @@ export function snapshot(folder: string): Record<string, Entry> {
   const entries: Record<string, Entry> = {};
   const visit = (path: string, shown: string): void => {
     const stat = lstatSync(path);
-    const kind = stat.isDirectory() ? "folder" : stat.isSymbolicLink() ? "link" : stat.isFile() ? "file" : "special";
+    const kind = stat.isDirectory()
+      ? "folder"
+      : stat.isSymbolicLink()
+        ? "link"
+        : stat.isFile()
+          ? "file"
+          : "special";
     const bytes =
-      kind === "file" ? readFileSync(path).toString("latin1") : kind === "link" ? readlinkSync(path) : "";
+      kind === "file"
+        ? readFileSync(path).toString("latin1")
+        : kind === "link"
+          ? readlinkSync(path)
+          : "";
     entries[shown] = { kind, ino: stat.ino, mtimeMs: stat.mtimeMs, mode: stat.mode, bytes };
     if (kind !== "folder") return;
     for (const name of readdirSync(path)) visit(join(path, name), join(shown, name));

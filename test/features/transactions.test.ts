@@ -1,22 +1,13 @@
 /** Transactions over features: all or nothing, who sees what, savepoints, and how they end. */
 import assert from "node:assert/strict";
 import { AsyncResource } from "node:async_hooks";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Feature, FlowStore } from "flowstore";
 
-import {
-  documentOf,
-  fileOf,
-  ids,
-  makeStore,
-  refused,
-  reopen,
-  told,
-  tracked,
-} from "./support.ts";
+import { documentOf, fileOf, ids, makeStore, refused, reopen, told, tracked } from "./support.ts";
 
 /** Made before any transaction began. */
 const outside = new AsyncResource("outside");
@@ -39,7 +30,10 @@ describe("a transaction", () => {
     assert.equal(events.length, 6);
     assert.equal(new Set(events.map(({ txId }) => txId)).size, 1);
     assert.equal((await features.getById(2))?.status, "ready");
-    assert.equal(await store.transaction(() => "no promise, nothing written"), "no promise, nothing written");
+    assert.equal(
+      await store.transaction(() => "no promise, nothing written"),
+      "no promise, nothing written",
+    );
     assert.equal(await store.transaction(async () => undefined), undefined);
   });
 
@@ -144,29 +138,55 @@ describe("a transaction", () => {
     const store = await makeStore(context);
     const { features } = store;
     let late: unknown;
-    let finished: () => void = () => undefined;
-    const end = new Promise<void>((resolve) => (finished = resolve));
+    let goOn: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (goOn = resolve));
+    let ended: Promise<void> = Promise.resolve();
     const error = await refused("TIMEOUT", () =>
       store.transaction(
-        async () => {
-          await features.create({ name: "a" });
-          await sleep(60);
-          try {
-            await features.create({ name: "late" });
-          } catch (caught) {
-            late = caught;
-          }
-          finished();
+        () => {
+          ended = (async () => {
+            await features.create({ name: "a" });
+            await gate;
+            await features.create({ name: "late" }).catch((caught: unknown) => (late = caught));
+          })();
+          return ended;
         },
-        { timeoutMs: 20 },
+        { timeoutMs: 200 },
       ),
     );
     assert.equal(error.retryable, true);
-    assert.equal(error.context["timeoutMs"], 20);
+    assert.equal(error.context["timeoutMs"], 200);
     assert.equal((await features.create({ name: "b" })).id, 1);
-    await end;
+    goOn();
+    await ended;
     assert.equal((late as { code?: string }).code, "TIMEOUT");
-    assert.deepEqual((await features.getAll()).map(({ name }) => name), ["b"]);
+    assert.deepEqual(
+      (await features.getAll()).map(({ name }) => name),
+      ["b"],
+    );
+  });
+
+  test("whose reads a person changed meanwhile is CONFLICT, retryable, and the edit stands", async (context) => {
+    const store = await makeStore(context);
+    const { features } = store;
+    const [one] = await features.createBulk([{ name: "a" }, { name: "b" }]);
+    const path = fileOf(store, one as Feature);
+    let runs = 0;
+    const run = (): Promise<unknown> =>
+      store.transaction(async () => {
+        const name = (await features.getById(1))?.name ?? "";
+        runs += 1;
+        if (runs === 1) {
+          writeFileSync(path, readFileSync(path, "utf8").replace('"name": "a"', '"name": "hand"'));
+        }
+        await features.update(2, { description: `after ${name}` });
+      });
+    const error = await refused("CONFLICT", run);
+    assert.equal(error.retryable, true);
+    assert.equal((await features.getById(2))?.description, "");
+    await run();
+    assert.equal((await features.getById(2))?.description, "after hand");
+    assert.equal((await features.getById(1))?.name, "hand");
   });
 
   test("has ended for a call that comes after: BAD_REQUEST, after a success and a failure", async (context) => {
@@ -243,9 +263,10 @@ describe("a savepoint", () => {
       const inner = await store.transaction(() => features.create({ name: "kept" }));
       assert.equal(inner.id, 3);
     });
-    assert.deepEqual((await features.getAll()).map(({ name }) => name), [
-      ...["outer 1", "outer 2", "kept"],
-    ]);
+    assert.deepEqual(
+      (await features.getAll()).map(({ name }) => name),
+      [...["outer 1", "outer 2", "kept"]],
+    );
     assert.deepEqual(await told(store, 1), ["created"]);
     assert.deepEqual(await store.check(), []);
   });
@@ -317,7 +338,10 @@ describe("a savepoint", () => {
       await refused("CYCLE_DETECTED", () => features.addDependency(1, 1));
       assert.equal((await features.create({ name: "d" })).id, 2);
     });
-    assert.deepEqual((await features.getAll()).map(({ name }) => name), ["a", "d"]);
+    assert.deepEqual(
+      (await features.getAll()).map(({ name }) => name),
+      ["a", "d"],
+    );
   });
 });
 

@@ -17,6 +17,7 @@ import {
   refusedWithoutTrace,
   reopen,
   told,
+  warnings,
 } from "./support.ts";
 
 interface Merged {
@@ -57,7 +58,9 @@ describe("an id that two features bear", () => {
     const { store, ours, theirs } = await merge(context);
     const { features } = store;
     assert.deepEqual(ids(await features.getAll()), [1, 2, 2, 3]);
-    assert.deepEqual((await features.list({ text: "our" })).items, [await features.getById(ours.uid)]);
+    assert.deepEqual((await features.list({ text: "our" })).items, [
+      await features.getById(ours.uid),
+    ]);
     assert.equal((await features.getStats()).total, 4);
     assert.deepEqual(
       (await features.getGraph()).map(({ id, dependents }) => [id, dependents]),
@@ -91,7 +94,10 @@ describe("an id that two features bear", () => {
       seen.push(...page.items.map(({ uid }) => uid));
       after = page.next ?? undefined;
     } while (after !== undefined);
-    assert.deepEqual(seen, (await features.getAll()).map(({ uid }) => uid));
+    assert.deepEqual(
+      seen,
+      (await features.getAll()).map(({ uid }) => uid),
+    );
   });
 
   test("getById and every change of that id are CONFLICT with both uids", async (context) => {
@@ -115,7 +121,10 @@ describe("an id that two features bear", () => {
     ];
     for (const call of calls) {
       const error = await refusedWithoutTrace(store, "CONFLICT", call);
-      assert.deepEqual((error.context["uids"] as string[]).toSorted(), [ours.uid, theirs.uid].toSorted());
+      assert.deepEqual(
+        (error.context["uids"] as string[]).toSorted(),
+        [ours.uid, theirs.uid].toSorted(),
+      );
       assert.match(error.hint ?? "", /uid/);
     }
   });
@@ -169,12 +178,23 @@ describe("an id that two features bear", () => {
       assert.ok(found.some(({ message }) => message.includes(uid)));
     }
     assert.deepEqual((await store.status()).problems, await store.check());
+    const heard = warnings();
+    const other = await reopen(context, store, { onWarning: heard.onWarning });
+    await other.features.getAll();
+    assert.deepEqual(heard.findings, found);
     const report = await store.repair();
-    assert.deepEqual(report.left.filter(({ rule }) => rule === "duplicate-id"), found);
+    assert.deepEqual(
+      report.left.filter(({ rule }) => rule === "duplicate-id"),
+      found,
+    );
     // A new id is above both, and claimNext takes either, by uid.
     assert.equal((await store.features.create({ name: "next" })).id, 4);
     const claimed = await Promise.all([1, 2, 3].map(() => store.features.claimNext()));
-    assert.deepEqual(ids(claimed.filter((one) => one !== null)).toSorted(), [1, 2, 4]);
+    const won = ids(claimed.filter((one) => one !== null));
+    assert.deepEqual(
+      won.toSorted((a, b) => a - b),
+      [1, 2, 4],
+    );
   });
 
   test("a copy of a file, uid and all, is refused by id and by uid", async (context) => {
@@ -191,6 +211,11 @@ describe("an id that two features bear", () => {
     }
     assert.equal(await store.features.claimNext(), null);
     const rules = (await store.check()).map(({ rule }) => rule);
-    assert.deepEqual(rules.toSorted(), ["duplicate-id", "duplicate-id", "duplicate-uid", "duplicate-uid"]);
+    assert.deepEqual(rules.toSorted(), [
+      "duplicate-id",
+      "duplicate-id",
+      "duplicate-uid",
+      "duplicate-uid",
+    ]);
   });
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { FlowStore } from "flowstore";
 import { eventLines } from "../process/store-files.ts";
+import { RemoteStore } from "../process/store-remote.ts";
 import { Project } from "./project.ts";
 import { assertSaysWhatFilesSay, Numbers, settle } from "./truth.ts";
 
@@ -164,4 +165,61 @@ test("a merge that arrives twice, by two ways, counts once", async (context) => 
   await numbers.watch(here);
   assert.equal((await here.events.query()).length, all.length + 1);
   await assertWholeLives(here, ["T"]);
+});
+
+test("another clone's clock is ahead: what is written after its merge comes after it all the same", async (context) => {
+  const HOUR_MS = 3_600_000;
+  const first = Project.create(context);
+  const here = await first.init(context);
+  await here.features.create({ name: "A" });
+  first.commit("start");
+  for (const [name, ahead] of [["hour", HOUR_MS], ["days", 48 * HOUR_MS]] as const) {
+    const other = first.clone(name);
+    const there = await other.open(context, { clock: () => Date.now() + ahead });
+    await there.changes.logEvent(1, "note", { newValue: name });
+    other.commit(name);
+    first.git("pull", "--quiet", "--no-rebase", "--no-edit", other.folder, "main");
+    await settle();
+    const { id } = await here.changes.logEvent(1, "note", { newValue: `after ${name}` });
+    const theirs = (await here.events.query()).filter(({ payload }) => (payload as { newValue?: string }).newValue === name);
+    // More than a day ahead is named and not followed: one wrong clock must not move all others.
+    assert.equal(id > (theirs[0]?.id ?? ""), name === "hour");
+    const { createdAt } = (await here.events.query()).at(-1) ?? { createdAt: "" };
+    assert.ok(Math.abs(Date.parse(createdAt) - Date.now()) < HOUR_MS / 2, createdAt);
+    assert.deepEqual((await here.check()).map(({ rule }) => rule), name === "hour" ? [] : ["event-ahead"]);
+    await assertSaysWhatFilesSay(here);
+    first.commit("merged");
+  }
+});
+
+test("two processes that write at once after a merge number it once", async (context) => {
+  const first = Project.create(context);
+  const here = await first.init(context);
+  await here.features.createBulk([{ name: "A" }, { name: "B" }]);
+  first.commit("start");
+  const second = first.clone("second");
+  const there = await second.open(context);
+  const other = await RemoteStore.open(context, first.folder, { durability: "none" });
+  const numbers = new Numbers();
+  for (let round = 1; round <= 5; round += 1) {
+    await work(there, [`T${round}`, `U${round}`], 2);
+    await there.features.clearInProgress(2);
+    second.commit(`there ${round}`);
+    first.git("pull", "--quiet", "--no-rebase", "--no-edit", second.folder, "main");
+    await Promise.all([
+      here.changes.logEvent(1, "note", { newValue: `here ${round}` }),
+      other.call("changes.logEvent", 1, "note", { newValue: `other ${round}` }),
+      here.changes.logEvent(1, "note", { newValue: `here again ${round}` }),
+    ]);
+    await assertSaysWhatFilesSay(here);
+    await numbers.watch(here);
+    const events = await here.events.query();
+    assert.deepEqual(events.map(({ sequence }) => sequence), events.map((_, index) => index + 1));
+    assert.ok(events.every(({ provisional }) => !provisional));
+    assert.deepEqual(await other.call("events.query"), events);
+    first.commit(`here ${round}`);
+    second.git("pull", "--quiet", "--no-rebase", "--no-edit", first.folder, "main");
+    await settle();
+  }
+  await other.end();
 });

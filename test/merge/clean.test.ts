@@ -2,51 +2,35 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { setTimeout as after } from "node:timers/promises";
-import { Child } from "../process/store-children.ts";
 import { randomOf } from "../process/store-random.ts";
+import { BusyWriters, type Answers } from "./busy.ts";
 import { Project } from "./project.ts";
-import { assertSaysWhatFilesSay, settle } from "./truth.ts";
+import { assertSaysWhatFilesSay } from "./truth.ts";
 
-const WRITERS = 2;
 const CLEANS = 25;
 /** Between two cleans, at most: time for some commits, each of which may be cut in two. */
 const MAX_PAUSE_MS = 40;
 
-interface Outcome {
-  readonly did: Set<string>;
-  readonly unknown: Set<string>;
-}
-
-/** Cleans again and again while two processes write; what they told. */
+/** Cleans again and again while two processes write. */
 async function cleanUnderWriters(
   context: TestContext,
   project: Project,
-  { way, clean }: { way: "create" | "update"; clean: readonly string[] },
-): Promise<Outcome> {
-  const random = randomOf(way.length);
-  const children = Array.from({ length: WRITERS }, (_, index) =>
-    Child.start(context, "../merge/clean", [project.folder, `w${index}`, way]),
-  );
-  await Promise.all(children.map((child) => child.next((line) => line === "ready")));
+  { way, clean }: { way: "create" | "count"; clean: "-fdx" | "-fdX" },
+): Promise<Answers> {
+  const random = randomOf(CLEANS);
+  const writers = await BusyWriters.start(context, project, { way, durability: "full" });
   for (let times = 0; times < CLEANS; times += 1) {
-    await Promise.all(children.map((child) => child.next((line) => line.startsWith("did"))));
+    await writers.progress();
     await after(random() * MAX_PAUSE_MS);
     // It may find a folder filled again that it has just emptied.
-    project.tryGit("clean", ...clean);
+    project.tryGit("clean", "--quiet", clean);
   }
-  for (const child of children) child.send("end");
-  await Promise.all(children.map((child) => child.done()));
-  const lines = children.flatMap((child) => child.lines);
-  const told = (word: string): Set<string> =>
-    new Set(lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.split(" ")[1] ?? ""));
-  assert.deepEqual(lines.filter((line) => line.startsWith("wrong")), []);
-  const outcome = { did: told("did"), unknown: told("unknown") };
-  const refused = lines.filter((line) => line.startsWith("not")).map((line) => line.split(" ").slice(2).join(" "));
+  const answers = await writers.stop();
   context.diagnostic(
-    `${CLEANS} times git clean ${clean.join(" ")}: ${outcome.did.size} acknowledged, ` +
-      `${outcome.unknown.size} unknown, ${refused.length} refused ${[...new Set(refused)].join("; ")}`,
+    `${CLEANS} times git clean ${clean}: ${answers.did.size} changes acknowledged, ` +
+      `${answers.unknown.size} unknown; refused: ${answers.refusals.join("; ") || "none"}`,
   );
-  return outcome;
+  return answers;
 }
 
 test("git clean -fdx: what was acknowledged is in the tracked files", { timeout: 60_000 }, async (context) => {
@@ -55,12 +39,12 @@ test("git clean -fdx: what was acknowledged is in the tracked files", { timeout:
   await setup.features.create({ name: "Counter", count: 0 });
   project.commit("start");
   await setup.close();
-  const { did, unknown } = await cleanUnderWriters(context, project, { way: "update", clean: ["-fdx"] });
+  const { did, unknown } = await cleanUnderWriters(context, project, { way: "count", clean: "-fdx" });
 
   // It takes new segments too, since git does not know them: only the document can be held to.
   const store = await project.open(context);
   const count = Number((await store.features.getById(1))?.["count"]);
-  assert.ok(did.size <= count && count <= did.size + unknown.size, `${did.size} to ${did.size + unknown.size}: ${count}`);
+  assert.ok(did.size <= count && count <= did.size + unknown.size, `${did.size} + ${unknown.size}: ${count}`);
   await assertSaysWhatFilesSay(store);
 });
 
@@ -69,15 +53,13 @@ test("git clean -fdX: what was acknowledged is there once, with its event", { ti
   const setup = await project.init(context);
   project.commit("start");
   await setup.close();
-  const { did, unknown } = await cleanUnderWriters(context, project, { way: "create", clean: ["-fdX"] });
+  const { did, unknown } = await cleanUnderWriters(context, project, { way: "create", clean: "-fdX" });
 
   const store = await project.open(context);
-  await settle();
-  const features = await store.features.getAll();
-  const names = features.map(({ name }) => name);
-  assert.equal(new Set(names).size, names.length, "made twice");
-  for (const name of did) assert.ok(names.includes(name), `${name} is lost`);
-  for (const name of names) assert.ok(did.has(name) || unknown.has(name), `${name} was refused`);
   await assertSaysWhatFilesSay(store);
+  const names = (await store.features.getAll()).map(({ name }) => name);
+  assert.equal(new Set(names).size, names.length, "made twice");
+  for (const key of did) assert.ok(names.includes(key), `${key} is lost`);
+  for (const name of names) assert.ok(did.has(name) || unknown.has(name), `${name} was refused`);
   assert.deepEqual(await store.check(), []);
 });

@@ -281,3 +281,50 @@ suite("git moves the tree under open stores", { concurrency: SIDE_BY_SIDE }, () 
     });
   }
 });
+
+test("git moves the tree within a transaction: it is refused, and can be run again", async (context) => {
+  const project = Project.create(context);
+  const store = await project.init(context);
+  await prepare({ project, store });
+  const raise = async (meanwhile: () => void): Promise<void> =>
+    store.transaction(async () => {
+      const before = await store.features.getById(1);
+      meanwhile();
+      await store.features.update(1, { seen: before?.passes });
+    });
+  const refused = raise(() => project.git("switch", "--quiet", "side"));
+  await assert.rejects(refused, { code: "CONFLICT", retryable: true });
+  await assertSaysWhatFilesSay(store);
+  assert.equal(project.git("status", "--porcelain"), "");
+  await raise(() => undefined);
+  assert.equal((await store.features.getById(1))?.["seen"], true);
+  await assertSaysWhatFilesSay(store);
+});
+
+test("a lease runs on while git has the claim out of the tree", async (context) => {
+  let now = Date.now();
+  const project = Project.create(context);
+  const store = await project.init(context, { clock: () => now });
+  await prepare({ project, store });
+  await store.features.claimAndGet(2, { leaseMs: 60_000 });
+  project.commit("claimed");
+  project.git("switch", "--quiet", "side");
+  await settle();
+  assert.equal((await store.features.getById(2))?.status, "ready");
+  assert.deepEqual(await store.features.releaseExpired(), []);
+  project.git("switch", "--quiet", "main");
+  await settle();
+  assert.equal((await store.features.getById(2))?.claim?.agent, "tester");
+  project.git("switch", "--quiet", "side");
+  now += 61_000;
+  await settle();
+  assert.deepEqual(await store.features.releaseExpired(), []);
+  project.git("switch", "--quiet", "main");
+  await settle();
+  assert.equal((await store.features.getById(2))?.status, "ready");
+  assert.deepEqual(await store.features.releaseExpired(), [2]);
+  const history = await store.features.history(2);
+  assert.deepEqual(history.map(({ eventType }) => eventType), ["created", "claimed", "lease_expired"]);
+  await assertSaysWhatFilesSay(store);
+  assert.deepEqual(await store.check(), []);
+});

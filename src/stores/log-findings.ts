@@ -1,0 +1,45 @@
+/** What is wrong with the event log, as it shows while it is read. */
+
+import type { Finding } from "../finding.ts";
+import type { LogLook } from "../storage/event-log.ts";
+import { EVENTS, inFolder } from "../storage/layout.ts";
+import type { LogDamage } from "../storage/segments.ts";
+
+/** Lines and segments that do not count. */
+export function logFindings({ damage, conflicts, unreadable }: LogLook): Finding[] {
+  return [
+    ...damage.map(damaged),
+    ...conflicts.map(({ segment, line, id }) => ({
+      file: inFolder(EVENTS, segment),
+      line,
+      rule: "event-conflict",
+      severity: "error" as const,
+      message: `${inFolder(EVENTS, segment)}, line ${line}: another line bears the id ${id} and says something else`,
+    })),
+    ...unreadable.map(({ segment, why }) => unreadableSegment(segment, why)),
+  ];
+}
+
+/** A segment of which nothing can be read. */
+export function unreadableSegment(segment: string, why: string): Finding {
+  const file = inFolder(EVENTS, segment);
+  const message = `${file} cannot be read: ${why}`;
+  return { file, rule: "unreadable", severity: "error", message };
+}
+
+/** Reports what a reader of events must know; a line that still grows is no damage. */
+export function reportLog(look: LogLook, report: (finding: Finding) => void): void {
+  for (const finding of logFindings(look)) if (finding.severity === "error") report(finding);
+}
+
+function damaged({ segment, line, why, growing }: LogDamage): Finding {
+  const file = inFolder(EVENTS, segment);
+  const isMarker = why.includes("conflict marker");
+  return {
+    file,
+    line,
+    rule: growing ? "torn-tail" : isMarker ? "conflict-markers" : "event-damaged",
+    severity: growing ? "warning" : "error",
+    message: `${file}, line ${line}: ${why}; it does not count, the others do`,
+  };
+}
