@@ -270,10 +270,17 @@ export class FlowStore {
 
   /** Ends calls under way, then lets everything go. Later calls are `CLOSED`. Safe to repeat. */
   async close(): Promise<void> {
-    this.#closing ??= this.#storage.close().finally(() => {
-      if (this.#temporary !== null) removeTemporaryFolder(this.#temporary);
+    this.#closing ??= this.#end().catch((error: unknown) => {
+      // Refused inside a transaction: then the store is still open.
+      this.#closing = null;
+      throw error;
     });
     return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    await this.#storage.close();
+    if (this.#temporary !== null) removeTemporaryFolder(this.#temporary);
   }
 
   /** The same as {@link close}. */

@@ -37,12 +37,23 @@ export function isFolder(path: string): boolean {
 /** `dir` and the folders above it, up to the home folder or the file system's root. */
 export function* upwards(dir: string): Iterable<string> {
   const home = absolute(homedir());
-  const device = statSync(dir, { throwIfNoEntry: false })?.dev;
+  const device = deviceOf(dir);
   for (let at = dir; ; at = dirname(at)) {
-    const stat = statSync(at, { throwIfNoEntry: false });
-    if (stat !== undefined && device !== undefined && stat.dev !== device) return;
+    const here = deviceOf(at);
+    if (here !== null && device !== null && here !== device) return;
     yield at;
     if (at === home || dirname(at) === at) return;
+  }
+}
+
+/** The device that a path lies on; `null` when it cannot be looked at. */
+function deviceOf(path: string): number | null {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.dev ?? null;
+  } catch (error) {
+    // A name too long, a circle of links, a file in place of a folder: no store lies there.
+    if (errnoOf(error) === null) throw error;
+    return null;
   }
 }
 

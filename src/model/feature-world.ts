@@ -3,6 +3,7 @@
  * the world, carries the changes out and logs the events in one commit.
  */
 import { FlowError } from "../errors.ts";
+import { shown } from "./json-values.ts";
 import { dependenciesOf, priorityOf, uidOf, type FeatureRecord, type Lease } from "./feature.ts";
 import { isRef, type FeatureRef } from "./feature-inputs.ts";
 import type { FeatureDocument } from "./schema.ts";
@@ -89,10 +90,9 @@ export function findOne(world: FeatureWorld, ref: FeatureRef): FeatureRecord {
  */
 export function requireRef(ref: unknown): FeatureRef {
   if (isRef(ref)) return ref;
-  const shown = typeof ref === "string" ? JSON.stringify(ref.slice(0, 40)) : String(ref);
   throw new FlowError(
     "BAD_REQUEST",
-    `${shown} names no feature: expected an id, an integer from 1, or a uid of 26 characters.`,
+    `${shown(ref)} names no feature: expected an id, an integer from 1, or a uid of 26 characters.`,
     { context: { field: "id" } },
   );
 }

@@ -38,8 +38,10 @@ export interface ApplyContext {
   readonly nowIso: () => string;
   /** Temporaries made before the record was written, by path. */
   readonly staged: ReadonlyMap<string, string>;
-  /** What was last seen at a path: a file that is still so need not be read again. */
-  readonly seen: (path: string) => FileEntry | FileFault | null | undefined;
+  /** What was last seen at a path, if an equal stat proves that it need not be read again. */
+  readonly settled: (path: string) => FileEntry | FileFault | null | undefined;
+  /** Told of a file that no commit names. */
+  readonly added: (path: string) => void;
   /** What a segment begins with that holds lines which could not go where they belong. */
   readonly recoveryHeader: () => string;
 }
@@ -118,7 +120,7 @@ function applyImage(
   const { disk, fence } = context;
   const path = pathOf(change);
   const image = imageOf(change);
-  const found = find(disk, path, context.seen(path));
+  const found = find(disk, path, context.settled(path));
   if (found === null ? image === null : found.text === image) return;
   if (!imageCounts(entry, change, found, context.journal.window.values())) return;
   if (found !== null && !isOlder(path, found.text, entries)) {
@@ -238,6 +240,7 @@ function applyAppend(
   const path = inFolder(folderOf(change.append), name);
   if (context.disk.stat(path) !== null) return;
   moveInto(context, stage(context, `${context.recoveryHeader()}${change.data}`), path);
+  context.added(path);
 }
 
 type Segment = NonNullable<ReturnType<Disk["open"]>>;

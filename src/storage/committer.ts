@@ -139,7 +139,11 @@ export class Committer implements WriteBase {
         randomName: this.#options.randomName,
         nowIso: () => this.#options.toIso(this.#options.nowMs()),
         staged,
-        seen: (path) => this.#storage.files.seen(path),
+        settled: (path) => this.#storage.files.settled(path),
+        added: (path) => {
+          this.#storage.files.touched(path, true);
+          this.#storage.log.distrust();
+        },
         recoveryHeader: () => this.#logWriter.header(new Map()),
       });
     } catch (error) {

@@ -52,28 +52,35 @@ export function sealLine(value: object): string {
 
 /** The lines of one batch. */
 export function encodeBatch(events: readonly NumberedEvent[]): string {
-  const txId = events[0]?.id;
-  return events
-    .map(({ id, createdAt, draft }, index) =>
-      sealLine({
-        id,
-        stream: draft.stream,
-        type: draft.type,
-        schemaVersion: EVENT_SCHEMA_VERSION,
-        createdAt,
-        txId,
-        n: index + 1,
-        of: events.length,
-        agent: draft.agent ?? undefined,
-        source: draft.source ?? undefined,
-        causedBy: draft.causedBy ?? undefined,
-        correlationId: draft.correlationId ?? undefined,
-        commandId: draft.commandId ?? undefined,
-        metadata: draft.metadata ?? undefined,
-        payload: draft.payload ?? null,
-      }),
-    )
-    .join("");
+  return linesOf(events).map(sealLine).join("");
+}
+
+/** The events of one batch as their lines will hold them. */
+export function linesOf(events: readonly NumberedEvent[]): EventLine[] {
+  const txId = events[0]?.id ?? "";
+  return events.map(({ id, createdAt, draft }, index) => ({
+    id,
+    stream: draft.stream,
+    type: draft.type,
+    schemaVersion: EVENT_SCHEMA_VERSION,
+    createdAt,
+    txId,
+    n: index + 1,
+    of: events.length,
+    ...present("agent", draft.agent),
+    ...present("source", draft.source),
+    ...present("causedBy", draft.causedBy),
+    ...present("correlationId", draft.correlationId),
+    ...present("commandId", draft.commandId),
+    ...present("metadata", draft.metadata),
+    payload: draft.payload ?? null,
+  }));
+}
+
+/** A key that is left out where there is nothing to say. */
+function present<K extends string, V>(key: K, value: V): Partial<Record<K, NonNullable<V>>> {
+  if (value === undefined || value === null) return {};
+  return { [key]: value } as Partial<Record<K, NonNullable<V>>>;
 }
 
 /** The first line of a segment. */
@@ -101,12 +108,43 @@ export type ReadLine =
 export function decodeEventLine(line: Buffer): ReadLine {
   const body = bodyOf(line);
   if (body === null) return { kind: "damaged", why: whyDamaged(line) };
-  const value = JSON.parse(`${body}}`) as Partial<EventLine & SegmentHeader>;
-  if (typeof value.segment === "number") return { kind: "header", header: value as SegmentHeader };
-  if (typeof value.id !== "string" || typeof value.stream !== "string") {
-    return { kind: "damaged", why: "it is no event: id or stream is missing" };
+  let value: Partial<EventLine & SegmentHeader>;
+  try {
+    value = JSON.parse(`${body}}`) as Partial<EventLine & SegmentHeader>;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return { kind: "damaged", why: "it is not JSON, though its checksum fits: no store wrote it" };
   }
-  return { kind: "event", event: value as EventLine };
+  if (typeof value.segment === "number") return { kind: "header", header: headerOf(value) };
+  if (!isEvent(value)) return { kind: "damaged", why: "it is no event: a key is missing or wrong" };
+  return { kind: "event", event: value };
+}
+
+const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+
+/** Whether a line has what every event has; whoever wrote it. */
+function isEvent(value: Partial<EventLine>): value is EventLine {
+  const { id, stream, type, createdAt, txId, n, of } = value;
+  return (
+    typeof id === "string" &&
+    ULID.test(id) &&
+    [stream, type, createdAt, txId].every((text) => typeof text === "string") &&
+    Number.isSafeInteger(n) &&
+    Number.isSafeInteger(of) &&
+    Number(n) >= 1 &&
+    Number(n) <= Number(of)
+  );
+}
+
+/** A header with ids that are ids; others are left out. */
+function headerOf(value: Partial<SegmentHeader>): SegmentHeader {
+  const ids = Object.entries(value.ids ?? {}).filter(([, id]) => Number.isSafeInteger(id));
+  return {
+    segment: value.segment ?? 0,
+    clone: String(value.clone ?? ""),
+    createdAt: String(value.createdAt ?? ""),
+    ids: Object.fromEntries(ids),
+  };
 }
 
 /** The keys before the payload, as `encodeBatch` writes them. */

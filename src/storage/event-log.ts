@@ -9,7 +9,13 @@
 
 import type { Disk } from "../disk/disk.ts";
 import { isFlowError } from "../errors.ts";
-import { decodeEventLine, eachLine, type EventLine, type SegmentHeader } from "./event-lines.ts";
+import {
+  decodeEventLine,
+  eachLine,
+  linesOf,
+  type EventLine,
+  type SegmentHeader,
+} from "./event-lines.ts";
 import type { FileChange, Run } from "./journal-lines.ts";
 import { EVENTS, inFolder } from "./layout.ts";
 import type { Ledger } from "./ledger.ts";
@@ -20,7 +26,7 @@ import {
   type Segment,
   type SegmentLine,
 } from "./segments.ts";
-import type { Overlay } from "./view.ts";
+import type { NumberedEvent, Overlay } from "./view.ts";
 
 /** An event, where it stands, and its number. */
 export interface LoggedEvent {
@@ -150,6 +156,20 @@ export class EventLog {
       handle.close();
     }
   }
+}
+
+/** A look with the events of a transaction that has not ended: numbered as if it ended now. */
+export function withPending(look: LogLook, pending: readonly NumberedEvent[]): LogLook {
+  if (pending.length === 0) return look;
+  const next = (look.events.at(-1)?.sequence ?? 0) + 1;
+  const added = linesOf(pending).map((event, index) => ({
+    event,
+    segment: "",
+    line: 0,
+    sequence: next + index,
+    provisional: true,
+  }));
+  return { ...look, events: [...look.events, ...added] };
 }
 
 /** A header is one short line. */

@@ -12,6 +12,7 @@
 
 import { isFlowError, type FlowError } from "../errors.ts";
 import type { Disk, Stat } from "../disk/disk.ts";
+import { ioError } from "../disk/io-error.ts";
 import { digest } from "./hash.ts";
 import { folderOf, inFolder, nameOf } from "./layout.ts";
 
@@ -113,6 +114,12 @@ export class Files {
     return seen !== undefined && seen.lookedAt >= since ? seen.entry : undefined;
   }
 
+  /** What was last seen at a path, if an equal stat proves that it is still so. */
+  settled(path: string): FileEntry | FileFault | null | undefined {
+    const seen = this.#files.get(path);
+    return seen?.settled === true ? seen.entry : undefined;
+  }
+
   /** A file as seen at `since` or later; `null` when there is none. */
   look(path: string, since: number): FileEntry | FileFault | null {
     const seen = this.#files.get(path);
@@ -146,6 +153,8 @@ export class Files {
     stat: Stat,
     before: FileEntry | FileFault | null,
   ): FileEntry | FileFault | null {
+    // A device may have no end, a pipe nobody who writes.
+    if (!stat.isFile()) return { path, fault: notAFile(path, stat) };
     let text: string | null;
     try {
       text = this.#disk.readText(path);
@@ -209,6 +218,11 @@ class LazyEntry implements FileEntry {
   get revision(): string {
     return (this.#revision ??= digest(this.text));
   }
+}
+
+function notAFile(path: string, stat: Stat): FlowError {
+  const errno = stat.isDirectory() ? "EISDIR" : stat.isSymbolicLink() ? "ELOOP" : "ENXIO";
+  return ioError("readText", path, errno);
 }
 
 /** An entry for a text that is (or will be) at `path`. */

@@ -157,14 +157,16 @@ export class Hold {
 
   #makeFolders(): void {
     for (const folder of LOCAL_FOLDERS) {
-      if (this.#disk.stat(folder) === null) this.#disk.makeFolder(folder);
+      const stat = this.#disk.stat(folder);
+      if (stat === null) this.#disk.makeFolder(folder);
+      else if (!stat.isDirectory()) throw notAFolder(folder);
     }
   }
 
   /** Lets the guard go, with what `relaxed` put off in the files. */
   async letGo(): Promise<void> {
     try {
-      if (this.#guard.isHeld) this.#committer.flush();
+      if (this.#guard.isHeld) this.#flush();
     } finally {
       this.#committer.end();
       await this.#guard.release();
@@ -190,9 +192,13 @@ export class Hold {
     } else if (this.#deferredAt === null) {
       this.#deferredAt = now;
     } else if (now - this.#deferredAt >= RELAXED_MS) {
-      this.#deferredAt = null;
-      this.#committer.flush();
+      this.#flush();
     }
+  }
+
+  #flush(): void {
+    this.#deferredAt = null;
+    this.#committer.flush();
   }
 
   /** Gives timers, signals and streams a turn, if they had none for {@link BREATH_MS}. */
@@ -233,8 +239,9 @@ export class Hold {
       void this.inTurn(async () => {
         if (this.#isEnded || !this.#committer.hasDeferred) return;
         await this.take(Infinity);
-        this.#committer.flush();
-        if (!this.#isBusy()) this.linger();
+        this.#flush();
+        // Even when calls wait: nobody else would set the timer that lets the guard go.
+        this.linger();
       }).catch((error: unknown) => this.followsLater(error));
     }, RELAXED_MS);
   }
@@ -300,4 +307,12 @@ export class Hold {
       this.followsLater(error);
     }
   }
+}
+
+/** A link may lead out of the root: nothing is written through it. */
+function notAFolder(folder: string): FlowError {
+  return new FlowError("IO", `Cannot write into ${folder}: it is not a real folder`, {
+    context: { operation: "write", file: folder, errno: "ENOTDIR" },
+    hint: "Folders under .flow/ must not be links.",
+  });
 }

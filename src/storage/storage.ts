@@ -15,7 +15,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { FlowError } from "../errors.ts";
 import type { Disk } from "../disk/disk.ts";
 import { Committer, type CommitterOptions } from "./committer.ts";
-import { EventLog, type LogLook } from "./event-log.ts";
+import { EventLog, withPending, type LogLook } from "./event-log.ts";
 import { Files } from "./files.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Guard } from "./guard.ts";
@@ -26,7 +26,7 @@ import { LastEvents } from "./last-events.ts";
 import { EVENTS } from "./layout.ts";
 import type { Durability, Parts, StorageOptions } from "./parts.ts";
 import { Transaction, TransactionBase } from "./transaction.ts";
-import { Overlay, Reading, type Writing } from "./view.ts";
+import { Overlay, Reading, Writing } from "./view.ts";
 
 export type { Durability, StorageOptions };
 
@@ -153,11 +153,18 @@ export class Storage implements Parts {
     this.lastEvents.refresh(view.names(EVENTS), this.files.freshSince(), this.files.now());
   }
 
-  /** The whole log as of now, numbered. */
+  /** When a stream was last added to, as this look sees it. */
+  lastTimeOf(view: Reading | Writing, stream: string): string | null {
+    const own = view instanceof Writing ? view.lastTimeOf(stream) : null;
+    return own ?? this.lastEvents.of(stream)?.createdAt ?? null;
+  }
+
+  /** The whole log as of now, numbered; in a transaction with its own events. */
   async events(): Promise<LogLook> {
     return this.read((view) => {
       this.refreshLog(view);
-      return this.log.look(this.journal.ledger);
+      const look = this.log.look(this.journal.ledger);
+      return view instanceof Writing ? withPending(look, view.pendingEvents()) : look;
     });
   }
 
@@ -212,10 +219,17 @@ export class Storage implements Parts {
     } while (!(await this.#group.publish(write)));
   }
 
+  /** It would wait for the end of the transaction that waits for it. */
+  #refuseInside(what: string): void {
+    if (this.#context.getStore()?.isOpen !== true) return;
+    throw new FlowError("BAD_REQUEST", `Cannot ${what} the store inside a transaction of its own`);
+  }
+
   // ---- the end -------------------------------------------------------------------------------
 
   /** Finishes what is committed and not applied, and cleans up after killed writers. */
   async recover(): Promise<void> {
+    this.#refuseInside("repair");
     this.#refuseClosed();
     this.#refuseReadOnly();
     await this.#hold.inTurn(async () => {
@@ -227,6 +241,7 @@ export class Storage implements Parts {
   /** Lets everything go. Calls under way end first; later ones are `CLOSED`. */
   async close(): Promise<void> {
     if (this.#closed) return;
+    this.#refuseInside("close");
     while (this.#group.isBusy) await this.#hold.inTurn(async () => undefined);
     await this.#hold.inTurn(async () => {
       this.#closed = true;

@@ -36,6 +36,11 @@ export class Transaction {
     this.#outer = outer;
   }
 
+  /** Whether calls are still taken. */
+  get isOpen(): boolean {
+    return this.#end === null;
+  }
+
   /** Runs the caller's function within its time. */
   async runAll<T>(act: () => Promise<T> | T): Promise<T> {
     let timer: NodeJS.Timeout | undefined;

@@ -224,6 +224,8 @@ export class Writing {
   readonly #parent: Writing | null;
   readonly #changes = new Map<string, FileEntry | null>();
   readonly #ids = new Map<string, number>();
+  /** The time of the last event that this write adds to each stream. */
+  readonly #lastOf = new Map<string, string>();
   /** Names of files that this write makes, by folder. */
   readonly #added = new Map<string, Set<string>>();
   readonly #names = new Map<
@@ -288,6 +290,7 @@ export class Writing {
     for (const [path, entry] of inner.#changes) this.#changes.set(path, entry);
     for (const [folder, names] of inner.#added) for (const name of names) this.#add(folder, name);
     for (const [kind, id] of inner.#ids) this.#ids.set(kind, id);
+    for (const [stream, time] of inner.#lastOf) this.#lastOf.set(stream, time);
     this.#lastEventId = inner.#lastEventId;
   }
 
@@ -354,8 +357,19 @@ export class Writing {
     const { id, createdAt } = this.#base.ids.eventId(this.#lastEventId);
     const event = { id, createdAt, draft };
     this.#events.push(event);
+    this.#lastOf.set(draft.stream, createdAt);
     this.#lastEventId = id;
     return event;
+  }
+
+  /** Every event that this write and those around it add, in the order of ids. */
+  pendingEvents(): readonly NumberedEvent[] {
+    return this.#parent === null ? this.events : [...this.#parent.pendingEvents(), ...this.events];
+  }
+
+  /** When this write, or one around it, last added to a stream; `null` when none did. */
+  lastTimeOf(stream: string): string | null {
+    return this.#lastOf.get(stream) ?? this.#parent?.lastTimeOf(stream) ?? null;
   }
 
   /** The next integer id of a kind: above those in files, in the log, in the journal, and here. */

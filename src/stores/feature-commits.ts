@@ -29,13 +29,13 @@ export class FeatureCommits {
     const records = files.find(ref);
     if (records.length === 0) return [];
     this.#context.storage.refreshLastEvents(view);
-    return records.map((record) => this.#complete(files, record));
+    return records.map((record) => this.#complete(view, files, record));
   }
 
   /** A record with its status, which only its dependencies can tell. */
-  #complete(files: FeatureFiles, record: FeatureRecord): Feature {
+  #complete(view: Reading | Writing, files: FeatureFiles, record: FeatureRecord): Feature {
     const nowMs = this.#context.nowMs();
-    const state = effective(this.#dated(record), nowMs);
+    const state = effective(this.#dated(view, record), nowMs);
     return Object.assign(state, { status: statusOf(state, (id) => this.#isMet(files, id)) });
   }
 
@@ -52,9 +52,10 @@ export class FeatureCommits {
   }
 
   /** A record with the time of its last event. */
-  #dated(record: FeatureRecord): FeatureRecord {
-    const last = this.#context.storage.lastEvents.of(featureStream(uidOf(record.document)));
-    return last === null ? record : { ...record, updatedAt: last.createdAt };
+  #dated(view: Reading | Writing, record: FeatureRecord): FeatureRecord {
+    const stream = featureStream(uidOf(record.document));
+    const updatedAt = this.#context.storage.lastTimeOf(view, stream);
+    return updatedAt === null ? record : { ...record, updatedAt };
   }
 
   /** Every living feature, in the order (priority, id, uid). */
@@ -62,7 +63,7 @@ export class FeatureCommits {
     const { storage, report } = this.#context;
     const records = await storage.read((view) => {
       storage.refreshLastEvents(view);
-      return new FeatureFiles(view, report).all().map((record) => this.#dated(record));
+      return new FeatureFiles(view, report).all().map((record) => this.#dated(view, record));
     });
     return featuresOf(records, this.#context.nowMs());
   }
@@ -84,7 +85,7 @@ export class FeatureCommits {
       const decision = decide(world);
       return {
         decision,
-        result: (times) => decision.uids.map((uid) => this.#result(files, uid, times)),
+        result: (write) => decision.uids.map((uid) => this.#result(write, files, uid)),
       };
     });
   }
@@ -97,39 +98,26 @@ export class FeatureCommits {
       files: FeatureFiles,
     ) => {
       readonly decision: Decision;
-      readonly result: (times: ReadonlyMap<string, string>) => T;
+      readonly result: (write: Writing) => T;
     },
   ): Promise<T> {
     requireNote(options);
     return this.#context.storage.commit((write) => {
       const files = new FeatureFiles(write, this.#context.report);
       const { decision, result } = decide(worldOf(this.#context, write, files), files);
-      return result(this.#carryOut(write, files, decision, options));
+      carryOut(write, files, decision.changes);
+      for (const event of decision.events) write.append(changeDraft(this.#context, event, options));
+      // A call that changed nothing shows the time of the last event before it.
+      const isLogged = (uid: string): boolean => write.lastTimeOf(featureStream(uid)) !== null;
+      if (!decision.uids.every(isLogged)) this.#context.storage.refreshLastEvents(write);
+      return result(write);
     });
   }
 
-  /** Writes changes and events; returns the time of each feature's last event. */
-  #carryOut(
-    write: Writing,
-    files: FeatureFiles,
-    decision: Decision,
-    options: ChangeNote,
-  ): ReadonlyMap<string, string> {
-    carryOut(write, files, decision.changes);
-    const times = new Map<string, string>();
-    for (const event of decision.events) {
-      const { createdAt } = write.append(changeDraft(this.#context, event, options));
-      times.set(event.featureUid, createdAt);
-    }
-    return times;
-  }
-
-  #result(files: FeatureFiles, uid: string, times: ReadonlyMap<string, string>): Feature {
+  #result(write: Writing, files: FeatureFiles, uid: string): Feature {
     const [record] = files.find(uid);
     if (record === undefined)
       throw new FlowError("INTERNAL", `Feature ${uid} is gone after its change`);
-    const time = times.get(uid);
-    const feature = this.#complete(files, record);
-    return time === undefined ? feature : Object.assign(feature, { updatedAt: time });
+    return this.#complete(write, files, record);
   }
 }

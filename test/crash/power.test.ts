@@ -190,7 +190,8 @@ async function tryCut(
   const oneMore = count % 5 === 0;
   assert.equal(await recover(disk, "boot-2", oneMore), seen, "recovered, not as seen");
   assertPlainFilesAreWhole(disk);
-  if (oneMore) return;
+  // Not for each: what follows changes little from one disk to the next.
+  if (count % 5 !== 1 && RANDOMS <= USUAL_RANDOMS) return;
   assert.equal(await look(disk, "boot-2"), seen, "a second open");
   const again = disk.crash("nothing");
   assert.equal(await recover(again, "boot-3", false), seen, "after another power cut");
@@ -264,8 +265,7 @@ describe("after a power cut", () => {
     await until(() => storage.journal.floor === storage.journal.head.n);
     await storage.close();
     let count = 0;
-    const step = RANDOMS > USUAL_RANDOMS ? 1 : 2;
-    for (let k = 2; ; k += step) {
+    for (let k = 1; ; k += 1) {
       const tried = await tryHelper(start, k);
       if (tried === null) break;
       count += tried;
@@ -337,13 +337,14 @@ async function tryHelper(start: MemoryDisk, k: number): Promise<number | null> {
   await helper.commit((write) => add(write, ["b.json", "c.json"], "helper"));
   const answered = disk.operations;
   const state = await stateOf(helper);
-  await until(() => helper.journal.floor === helper.journal.head.n);
   await helper.close();
   const work = { disk, steps: [{ from: 0, to: answered, state }] };
   let count = 0;
   function* cases(): Generator<() => Promise<void>> {
-    const options = { from: before, randoms: RANDOMS, seed: SEED };
+    // The dangerous ones are those in which the record goes and what was made of it stays.
+    const options = { from: before, randoms: RANDOMS * 3, seed: SEED };
     for (const cut of disk.crashStates(options)) {
+      if (cut.at > answered + 1) break;
       count += 1;
       yield () =>
         named(cut, async () => {

@@ -196,7 +196,7 @@ describe("generated inputs", () => {
           assert.equal(JSON.stringify(feature?.[key]), JSON.stringify(value[key]), key);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
     assert.ok(made > 10, `only ${made} were accepted`);
     assert.deepEqual(await store.check(), []);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import type { ChangeNote, FlowStore, LogEventInput } from "flowstore";
+import type { ChangeNote, Feature, FlowStore, LogEventInput } from "flowstore";
 
 import { makeStore, refusedWithoutTrace, reopen, TestClock, tracked } from "./support.ts";
 
@@ -137,6 +137,26 @@ describe("every change", () => {
     );
     const again = await reopen(context, store, { clock: clock.now });
     assert.equal((await again.features.getById(1))?.updatedAt, clock.iso());
+  });
+
+  test("a call that changes nothing returns the same updatedAt, in a store that has read nothing yet", async (context) => {
+    const clock = new TestClock();
+    const store = await makeStore(context, { clock: clock.now });
+    await store.features.create({ name: "a" });
+    clock.ms += 10;
+    await store.features.claimAndGet(1, { agent: "ann", leaseMs: 60_000 });
+    const changed = await store.features.update(1, { category: "ui" });
+    clock.ms += 10;
+    const calls: ((other: FlowStore) => Promise<Feature>)[] = [
+      ({ features }) => features.update(1, { category: "ui" }),
+      ({ features }) => features.removeDependency(1, 9),
+      ({ features }) => features.renewClaim(1, "ann", { leaseMs: 60_000 }),
+    ];
+    for (const call of calls) {
+      const fresh = await reopen(context, store, { clock: clock.now });
+      assert.equal((await call(fresh)).updatedAt, changed.updatedAt);
+      assert.notEqual(changed.updatedAt, changed.createdAt);
+    }
   });
 });
 

@@ -10,12 +10,12 @@ import { ids } from "./support.ts";
 
 const SIZE = 10_000;
 
-/** Generous: ten times what it takes here while two others use the machine. */
+/** Generous: thirty times what it takes here alone; the machine may be busy. */
 const LIMITS_MS = {
-  createBulk: 30_000,
-  open: 15_000,
-  warm: 2_000,
-  change: 2_000,
+  createBulk: 90_000,
+  open: 45_000,
+  warm: 10_000,
+  change: 10_000,
 };
 
 /** A forest: every feature that is no multiple of 100 needs the one before it. */

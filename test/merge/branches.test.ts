@@ -36,7 +36,10 @@ async function assertWholeLives(store: FlowStore, names: readonly string[]): Pro
     assert.equal(others.length, 0);
     assert.equal(feature?.passes, true, name);
     const history = await store.features.history(feature?.uid ?? "");
-    assert.deepEqual(history.map(({ eventType }) => eventType), LIFE);
+    assert.deepEqual(
+      history.map(({ eventType }) => eventType),
+      LIFE,
+    );
     assert.ok(history.every(({ agent }, index) => index === 0 || agent === name));
   }
 }
@@ -71,7 +74,10 @@ test("two branches of one clone", async (context) => {
   // One clone gave all these numbers, so it knows them: none is provisional.
   const events = await store.events.query();
   assert.ok(events.every(({ provisional }) => !provisional));
-  assert.deepEqual(events.map(({ sequence }) => sequence), events.map((_, index) => index + 1));
+  assert.deepEqual(
+    events.map(({ sequence }) => sequence),
+    events.map((_, index) => index + 1),
+  );
   const ids = (await store.features.getAll()).map(({ id }) => id).toSorted((a, b) => a - b);
   assert.deepEqual(ids, [1, 2, 3, 4, 5, 6, 7, 8]);
   assert.equal((await store.features.create({ name: "Next" })).id, 9);
@@ -106,8 +112,14 @@ test("two clones: what comes is numbered by the next commit, what is there keeps
     const came = events.filter(({ provisional }) => provisional);
     assert.equal(came.length, all.length - known);
     assert.deepEqual(came, events.slice(known), "what a merge brought comes last");
-    assert.deepEqual(came.map(({ id }) => id), came.map(({ id }) => id).toSorted());
-    assert.deepEqual(events.map(({ sequence }) => sequence), events.map((_, index) => index + 1));
+    assert.deepEqual(
+      came.map(({ id }) => id),
+      came.map(({ id }) => id).toSorted(),
+    );
+    assert.deepEqual(
+      events.map(({ sequence }) => sequence),
+      events.map((_, index) => index + 1),
+    );
     await mine.watch(here);
 
     await here.changes.logEvent(round, "note", { newValue: "after the merge" });
@@ -173,7 +185,10 @@ test("another clone's clock is ahead: what is written after its merge comes afte
   const here = await first.init(context);
   await here.features.create({ name: "A" });
   first.commit("start");
-  for (const [name, ahead] of [["hour", HOUR_MS], ["days", 48 * HOUR_MS]] as const) {
+  for (const [name, ahead] of [
+    ["hour", HOUR_MS],
+    ["days", 48 * HOUR_MS],
+  ] as const) {
     const other = first.clone(name);
     const there = await other.open(context, { clock: () => Date.now() + ahead });
     await there.changes.logEvent(1, "note", { newValue: name });
@@ -181,12 +196,17 @@ test("another clone's clock is ahead: what is written after its merge comes afte
     first.git("pull", "--quiet", "--no-rebase", "--no-edit", other.folder, "main");
     await settle();
     const { id } = await here.changes.logEvent(1, "note", { newValue: `after ${name}` });
-    const theirs = (await here.events.query()).filter(({ payload }) => (payload as { newValue?: string }).newValue === name);
+    const theirs = (await here.events.query()).filter(
+      ({ payload }) => (payload as { newValue?: string }).newValue === name,
+    );
     // More than a day ahead is named and not followed: one wrong clock must not move all others.
     assert.equal(id > (theirs[0]?.id ?? ""), name === "hour");
     const { createdAt } = (await here.events.query()).at(-1) ?? { createdAt: "" };
     assert.ok(Math.abs(Date.parse(createdAt) - Date.now()) < HOUR_MS / 2, createdAt);
-    assert.deepEqual((await here.check()).map(({ rule }) => rule), name === "hour" ? [] : ["event-ahead"]);
+    assert.deepEqual(
+      (await here.check()).map(({ rule }) => rule),
+      name === "hour" ? [] : ["event-ahead"],
+    );
     await assertSaysWhatFilesSay(here);
     first.commit("merged");
   }
@@ -214,7 +234,10 @@ test("two processes that write at once after a merge number it once", async (con
     await assertSaysWhatFilesSay(here);
     await numbers.watch(here);
     const events = await here.events.query();
-    assert.deepEqual(events.map(({ sequence }) => sequence), events.map((_, index) => index + 1));
+    assert.deepEqual(
+      events.map(({ sequence }) => sequence),
+      events.map((_, index) => index + 1),
+    );
     assert.ok(events.every(({ provisional }) => !provisional));
     assert.deepEqual(await other.call("events.query"), events);
     first.commit(`here ${round}`);

@@ -31,7 +31,9 @@ const ways: Readonly<Record<string, (key: string) => Promise<unknown>>> = {
   },
 };
 /** Answers that are right when git takes a feature away, or another process is first. */
-const EXPECTED: ReadonlySet<FlowErrorCode> = new Set(way === "all" ? ["NOT_FOUND", "CONFLICT"] : []);
+const EXPECTED: ReadonlySet<FlowErrorCode> = new Set(
+  way === "all" ? ["NOT_FOUND", "CONFLICT"] : [],
+);
 
 tell("ready");
 for (let number = 1; !isOver; number += 1) {
@@ -41,7 +43,8 @@ for (let number = 1; !isOver; number += 1) {
     await ways[kind]?.(key);
     tell(`did ${key}`);
   } catch (error) {
-    if (isFlowError(error) && (error.retryable || EXPECTED.has(error.code))) tell(`not ${key} ${error.message}`);
+    if (isFlowError(error) && (error.retryable || EXPECTED.has(error.code)))
+      tell(`not ${key} ${error.message}`);
     else if (!isFlowError(error, "IO")) tell(`wrong ${key} ${String(error)}`);
     else if (error.context["outcome"] === "unknown") {
       tell(`unknown ${key}`);

@@ -33,33 +33,50 @@ async function cleanUnderWriters(
   return answers;
 }
 
-test("git clean -fdx: what was acknowledged is in the tracked files", { timeout: 60_000 }, async (context) => {
-  const project = Project.create(context);
-  const setup = await project.init(context);
-  await setup.features.create({ name: "Counter", count: 0 });
-  project.commit("start");
-  await setup.close();
-  const { did, unknown } = await cleanUnderWriters(context, project, { way: "count", clean: "-fdx" });
+test(
+  "git clean -fdx: what was acknowledged is in the tracked files",
+  { timeout: 60_000 },
+  async (context) => {
+    const project = Project.create(context);
+    const setup = await project.init(context);
+    await setup.features.create({ name: "Counter", count: 0 });
+    project.commit("start");
+    await setup.close();
+    const { did, unknown } = await cleanUnderWriters(context, project, {
+      way: "count",
+      clean: "-fdx",
+    });
 
-  // It takes new segments too, since git does not know them: only the document can be held to.
-  const store = await project.open(context);
-  const count = Number((await store.features.getById(1))?.["count"]);
-  assert.ok(did.size <= count && count <= did.size + unknown.size, `${did.size} + ${unknown.size}: ${count}`);
-  await assertSaysWhatFilesSay(store);
-});
+    // It takes new segments too, since git does not know them: only the document can be held to.
+    const store = await project.open(context);
+    const count = Number((await store.features.getById(1))?.["count"]);
+    assert.ok(
+      did.size <= count && count <= did.size + unknown.size,
+      `${did.size} + ${unknown.size}: ${count}`,
+    );
+    await assertSaysWhatFilesSay(store);
+  },
+);
 
-test("git clean -fdX: what was acknowledged is there once, with its event", { timeout: 60_000 }, async (context) => {
-  const project = Project.create(context);
-  const setup = await project.init(context);
-  project.commit("start");
-  await setup.close();
-  const { did, unknown } = await cleanUnderWriters(context, project, { way: "create", clean: "-fdX" });
+test(
+  "git clean -fdX: what was acknowledged is there once, with its event",
+  { timeout: 60_000 },
+  async (context) => {
+    const project = Project.create(context);
+    const setup = await project.init(context);
+    project.commit("start");
+    await setup.close();
+    const { did, unknown } = await cleanUnderWriters(context, project, {
+      way: "create",
+      clean: "-fdX",
+    });
 
-  const store = await project.open(context);
-  await assertSaysWhatFilesSay(store);
-  const names = (await store.features.getAll()).map(({ name }) => name);
-  assert.equal(new Set(names).size, names.length, "made twice");
-  for (const key of did) assert.ok(names.includes(key), `${key} is lost`);
-  for (const name of names) assert.ok(did.has(name) || unknown.has(name), `${name} was refused`);
-  assert.deepEqual(await store.check(), []);
-});
+    const store = await project.open(context);
+    await assertSaysWhatFilesSay(store);
+    const names = (await store.features.getAll()).map(({ name }) => name);
+    assert.equal(new Set(names).size, names.length, "made twice");
+    for (const key of did) assert.ok(names.includes(key), `${key} is lost`);
+    for (const name of names) assert.ok(did.has(name) || unknown.has(name), `${name} was refused`);
+    assert.deepEqual(await store.check(), []);
+  },
+);

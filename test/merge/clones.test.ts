@@ -48,14 +48,23 @@ test("a fresh clone reads without writing; its first write makes local/ and goes
   const before = fingerprint(second);
 
   const there = await second.open(context);
-  assert.deepEqual((await there.features.getAll()).map(({ name }) => name), ["A", "B"]);
-  assert.deepEqual((await there.features.getAll()).map((f) => f.updatedAt), (await here.features.getAll()).map((f) => f.updatedAt));
+  assert.deepEqual(
+    (await there.features.getAll()).map(({ name }) => name),
+    ["A", "B"],
+  );
+  assert.deepEqual(
+    (await there.features.getAll()).map((f) => f.updatedAt),
+    (await here.features.getAll()).map((f) => f.updatedAt),
+  );
   assert.equal((await there.features.getReady()).length, 1);
   assert.equal((await there.features.history(3)).length, 2);
   assert.deepEqual(await there.check(), []);
   assert.equal(await epochOf(there), null);
   const events = await there.events.query();
-  assert.deepEqual(events.map(({ sequence, provisional }) => [sequence, provisional]), [1, 2, 3, 4, 5].map((n) => [n, true]));
+  assert.deepEqual(
+    events.map(({ sequence, provisional }) => [sequence, provisional]),
+    [1, 2, 3, 4, 5].map((n) => [n, true]),
+  );
   assert.deepEqual(fingerprint(second), before);
 
   const created = await there.features.create({ name: "D" });
@@ -63,7 +72,10 @@ test("a fresh clone reads without writing; its first write makes local/ and goes
   assert.ok(existsSync(join(second.root, "local/journal")));
   assert.equal(segmentsOf(second).length, segmentsOf(first).length + 1);
   const numbered = await there.events.query();
-  assert.deepEqual(numbered.map(({ sequence, provisional }) => [sequence, provisional]), [1, 2, 3, 4, 5, 6].map((n) => [n, false]));
+  assert.deepEqual(
+    numbered.map(({ sequence, provisional }) => [sequence, provisional]),
+    [1, 2, 3, 4, 5, 6].map((n) => [n, false]),
+  );
   const [mine, theirs] = [await epochOf(here), await epochOf(there)];
   assert.ok(mine !== null && theirs !== null && mine !== theirs);
   await assertSaysWhatFilesSay(there);
@@ -80,7 +92,10 @@ test("local/ that is lost begins a new epoch, a new segment, and gives no id aga
   rmSync(join(project.root, "local"), { recursive: true });
 
   const again = await project.open(context);
-  assert.deepEqual((await again.features.getAll()).map(({ name }) => name), ["A"]);
+  assert.deepEqual(
+    (await again.features.getAll()).map(({ name }) => name),
+    ["A"],
+  );
   assert.equal((await again.features.create({ name: "C" })).id, 3);
   assert.notEqual(await epochOf(again), epoch);
   assert.equal(segmentsOf(project).length, segments.length + 1);
@@ -121,7 +136,13 @@ test("core.autocrlf changes no byte", async (context) => {
   const here = await first.init(context);
   await here.features.createBulk([{ name: "A", steps: ["one", "two"] }, { name: "B" }]);
   first.commit("start");
-  const second = first.clone("second", "--config", "core.autocrlf=true", "--config", "core.eol=crlf");
+  const second = first.clone(
+    "second",
+    "--config",
+    "core.autocrlf=true",
+    "--config",
+    "core.eol=crlf",
+  );
   const tracked = filesBelow(first.root).filter((path) => !path.startsWith("local/"));
   const same = (path: string): void => {
     const [a, b] = [first, second].map(({ root }) => readFileSync(join(root, path)));
@@ -139,7 +160,9 @@ test("core.autocrlf changes no byte", async (context) => {
   assert.equal(second.git("status", "--porcelain"), "");
   await assertSaysWhatFilesSay(there);
   first.git("pull", "--quiet", "--no-rebase", second.folder, "main");
-  filesBelow(second.root).filter((path) => !path.startsWith("local/")).forEach(same);
+  filesBelow(second.root)
+    .filter((path) => !path.startsWith("local/"))
+    .forEach(same);
   await assertSaysWhatFilesSay(here);
 });
 
@@ -188,13 +211,18 @@ test("a copied folder is a new clone: two copies never write the same segment", 
   const there = await second.open(context);
   assert.deepEqual(await there.features.getAll(), await here.features.getAll());
   const shared = segmentsOf(first);
-  const before = new Map(shared.map((name) => [name, readFileSync(join(second.root, "events", name), "utf8")]));
+  const before = new Map(
+    shared.map((name) => [name, readFileSync(join(second.root, "events", name), "utf8")]),
+  );
 
   await there.features.claimAndGet(2, { agent: "there" });
   assert.equal(segmentsOf(second).length, shared.length + 1);
-  for (const [name, text] of before) assert.equal(readFileSync(join(second.root, "events", name), "utf8"), text);
+  for (const [name, text] of before)
+    assert.equal(readFileSync(join(second.root, "events", name), "utf8"), text);
   await here.features.markPassing(1);
-  assert.ok(segmentsOf(second).every((name) => shared.includes(name) || !segmentsOf(first).includes(name)));
+  assert.ok(
+    segmentsOf(second).every((name) => shared.includes(name) || !segmentsOf(first).includes(name)),
+  );
   assert.notEqual(await epochOf(there), await epochOf(here));
   await assertSaysWhatFilesSay(there);
 
@@ -204,7 +232,12 @@ test("a copied folder is a new clone: two copies never write the same segment", 
   const pulled = first.tryGit("pull", "--quiet", "--no-rebase", "--no-edit", second.folder, "main");
   assert.deepEqual(first.conflicts(), [], pulled.text);
   await assertSaysWhatFilesSay(here);
-  assert.deepEqual(eventLines(first.root).map(({ id }) => id).toSorted(), [...all].toSorted());
+  assert.deepEqual(
+    eventLines(first.root)
+      .map(({ id }) => id)
+      .toSorted(),
+    [...all].toSorted(),
+  );
   const [one, two] = [await here.features.getById(1), await here.features.getById(2)];
   assert.deepEqual([one?.passes, two?.claim?.agent], [true, "there"]);
 });
@@ -246,7 +279,10 @@ test("two inits on two branches merge, in one clone and in two", async (context)
   project.merge("one");
   for (const store of [one, two]) {
     await assertSaysWhatFilesSay(store);
-    assert.deepEqual((await store.features.getAll()).map(({ name }) => name).toSorted(), ["One", "Two"]);
+    assert.deepEqual((await store.features.getAll()).map(({ name }) => name).toSorted(), [
+      "One",
+      "Two",
+    ]);
   }
 
   const there = await other.init(context);

@@ -24,7 +24,8 @@ const EDITS: Readonly<Record<string, Edit>> = {
   description: (features, uid) => features.update(uid, { description: "Another" }),
   "first step": (features, uid) => features.update(uid, { steps: ["1", "two", "three"] }),
   "last step": (features, uid) => features.update(uid, { steps: ["one", "two", "3"] }),
-  "one more step": (features, uid) => features.update(uid, { steps: ["one", "two", "three", "four"] }),
+  "one more step": (features, uid) =>
+    features.update(uid, { steps: ["one", "two", "three", "four"] }),
   priority: (features, uid) => features.update(uid, { priority: 77 }),
   dependencies: (features, uid) => features.update(uid, { dependencies: [1] }),
   claim: (features, uid) => features.claimAndGet(uid),
@@ -65,7 +66,19 @@ const MUST_MERGE: readonly (readonly [string, string])[] = [
   ["name", "priority"],
 ];
 
-const FIELDS = ["name", "category", "description", "steps", "priority", "dependencies", "passes", "inProgress", "owner", "team", "fresh"];
+const FIELDS = [
+  "name",
+  "category",
+  "description",
+  "steps",
+  "priority",
+  "dependencies",
+  "passes",
+  "inProgress",
+  "owner",
+  "team",
+  "fresh",
+];
 
 test("different fields of one feature on two branches", async (context) => {
   const names = Object.keys(EDITS);
@@ -87,7 +100,10 @@ test("different fields of one feature on two branches", async (context) => {
 
   // One feature a pair, so that one merge tells of all of them.
   const sides = new Map<string, Feature[]>();
-  for (const [side, which] of [["side", 1], ["main", 0]] as const) {
+  for (const [side, which] of [
+    ["side", 1],
+    ["main", 0],
+  ] as const) {
     if (side === "side") project.git("switch", "--quiet", "--create", side);
     else project.git("switch", "--quiet", side);
     await settle();
@@ -115,7 +131,9 @@ test("different fields of one feature on two branches", async (context) => {
 
   // What merged bears both changes; a conflict is named and stops nobody else.
   await settle();
-  const rules = (await store.check()).filter(({ severity }) => severity === "error").map(({ rule }) => rule);
+  const rules = (await store.check())
+    .filter(({ severity }) => severity === "error")
+    .map(({ rule }) => rule);
   assert.deepEqual(new Set(rules), new Set(["conflict-markers"]));
   assert.equal(rules.length, CONFLICTS.length);
   const merged = new Map((await store.features.getAll()).map((feature) => [feature.uid, feature]));
@@ -126,9 +144,12 @@ test("different fields of one feature on two branches", async (context) => {
     assert.equal(now === undefined, pair.includes("delete"), pair.join(" and "));
     for (const field of now === undefined ? [] : FIELDS) {
       const values: unknown[] = [...sides.values()].map((side) => side[index]?.[field]);
-      const changed: unknown[] = values.filter((value) => JSON.stringify(value) !== JSON.stringify(before[field]));
+      const changed: unknown[] = values.filter(
+        (value) => JSON.stringify(value) !== JSON.stringify(before[field]),
+      );
       const expected: unknown[] = changed.length > 0 ? changed : [before[field]];
-      if (expected.length === 1) assert.deepEqual(now?.[field], expected[0], `${pair.join(" and ")}: ${field}`);
+      if (expected.length === 1)
+        assert.deepEqual(now?.[field], expected[0], `${pair.join(" and ")}: ${field}`);
     }
   }
   project.git("checkout", "--theirs", "--", ...inConflict);

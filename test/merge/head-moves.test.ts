@@ -169,7 +169,10 @@ const ACTS: readonly Act[] = [
       assert.match(project.conflicts().join(" "), /^\S*features\/1-a-\w+\.json$/);
       await settle();
       await assert.rejects(store.features.getById(1), { code: "CORRUPT" });
-      assert.deepEqual((await store.check()).map(({ rule }) => rule), ["conflict-markers"]);
+      assert.deepEqual(
+        (await store.check()).map(({ rule }) => rule),
+        ["conflict-markers"],
+      );
       project.git("checkout", "--theirs", "--", ...project.conflicts());
       project.commit("merged by hand");
       await settle();
@@ -227,7 +230,9 @@ const ACTS: readonly Act[] = [
 /** Every segment, byte for byte. */
 function segments(project: Project): Map<string, string> {
   const folder = join(project.root, "events");
-  return new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]));
+  return new Map(
+    readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]),
+  );
 }
 
 suite("git moves the tree under open stores", { concurrency: SIDE_BY_SIDE }, () => {
@@ -252,7 +257,9 @@ suite("git moves the tree under open stores", { concurrency: SIDE_BY_SIDE }, () 
         await compare();
         const before = segments(project);
         made += 1;
-        const { uid } = await other.call<Feature>("features.create", { name: `${VERIFIED} ${made}` });
+        const { uid } = await other.call<Feature>("features.create", {
+          name: `${VERIFIED} ${made}`,
+        });
         await compare();
         const after = segments(project);
         for (const [segment, text] of before) {
@@ -324,7 +331,10 @@ test("a lease runs on while git has the claim out of the tree", async (context) 
   assert.equal((await store.features.getById(2))?.status, "ready");
   assert.deepEqual(await store.features.releaseExpired(), [2]);
   const history = await store.features.history(2);
-  assert.deepEqual(history.map(({ eventType }) => eventType), ["created", "claimed", "lease_expired"]);
+  assert.deepEqual(
+    history.map(({ eventType }) => eventType),
+    ["created", "claimed", "lease_expired"],
+  );
   await assertSaysWhatFilesSay(store);
   assert.deepEqual(await store.check(), []);
 });

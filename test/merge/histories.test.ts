@@ -32,7 +32,8 @@ async function change(store: FlowStore, random: () => number): Promise<void> {
   }
   const { uid } = some;
   const ways: Readonly<Record<string, () => Promise<unknown>>> = {
-    claim: () => (some.inProgress || some.passes ? features.clearInProgress(uid) : features.claimAndGet(uid)),
+    claim: () =>
+      some.inProgress || some.passes ? features.clearInProgress(uid) : features.claimAndGet(uid),
     pass: () => features.markPassing(uid),
     name: () => features.update(uid, { name: `Renamed ${Math.floor(random() * 1000)}` }),
     skip: () => features.skip(uid),
@@ -66,61 +67,62 @@ function isLong(project: Project): boolean {
 const RESET = ["reset", "--quiet", "--hard"];
 
 /** What git may do with everything committed. */
-const ACTS: Readonly<Record<string, (history: History, store: FlowStore) => Promise<void> | void>> = {
-  branch({ project, branches }) {
-    const name = `b${branches.length}`;
-    project.git("switch", "--quiet", "--create", name);
-    branches.push(name);
-  },
-  switch(history) {
-    tryGit(history, ["switch", "--quiet", pick(history.random, history.branches)], []);
-  },
-  merge(history) {
-    const other = pick(history.random, history.branches);
-    tryGit(history, ["merge", "--no-edit", other], [["merge", "--abort"]]);
-  },
-  squash(history) {
-    const other = pick(history.random, history.branches);
-    tryGit(history, ["merge", "--squash", other], [RESET]);
-    history.project.commit(`squash of ${other}`);
-  },
-  rebase(history) {
-    tryGit(history, ["rebase", pick(history.random, history.branches)], [["rebase", "--abort"]]);
-  },
-  cherryPick(history) {
-    const commit = `${pick(history.random, history.branches)}~${Math.floor(history.random() * 3)}`;
-    tryGit(history, ["cherry-pick", commit], [["cherry-pick", "--abort"]]);
-  },
-  revert(history) {
-    if (!isLong(history.project)) return;
-    tryGit(history, ["revert", "--no-edit", "HEAD"], [["revert", "--abort"]]);
-  },
-  reset(history) {
-    if (!isLong(history.project)) return;
-    tryGit(history, [...RESET, "HEAD~1"], []);
-  },
-  async amend({ project, random }, store) {
-    await change(store, random);
-    project.git("add", "--all");
-    project.git("commit", "--quiet", "--amend", "--no-edit");
-  },
-  async stash(history, store) {
-    const { project, random } = history;
-    await change(store, random);
-    const all = random() < 0.5 ? ["--include-untracked"] : [];
-    const { text } = project.tryGit("stash", ...all);
-    if (text.includes("No local changes")) return;
-    if (random() < 0.5) {
+const ACTS: Readonly<Record<string, (history: History, store: FlowStore) => Promise<void> | void>> =
+  {
+    branch({ project, branches }) {
+      const name = `b${branches.length}`;
+      project.git("switch", "--quiet", "--create", name);
+      branches.push(name);
+    },
+    switch(history) {
+      tryGit(history, ["switch", "--quiet", pick(history.random, history.branches)], []);
+    },
+    merge(history) {
+      const other = pick(history.random, history.branches);
+      tryGit(history, ["merge", "--no-edit", other], [["merge", "--abort"]]);
+    },
+    squash(history) {
+      const other = pick(history.random, history.branches);
+      tryGit(history, ["merge", "--squash", other], [RESET]);
+      history.project.commit(`squash of ${other}`);
+    },
+    rebase(history) {
+      tryGit(history, ["rebase", pick(history.random, history.branches)], [["rebase", "--abort"]]);
+    },
+    cherryPick(history) {
+      const commit = `${pick(history.random, history.branches)}~${Math.floor(history.random() * 3)}`;
+      tryGit(history, ["cherry-pick", commit], [["cherry-pick", "--abort"]]);
+    },
+    revert(history) {
+      if (!isLong(history.project)) return;
+      tryGit(history, ["revert", "--no-edit", "HEAD"], [["revert", "--abort"]]);
+    },
+    reset(history) {
+      if (!isLong(history.project)) return;
+      tryGit(history, [...RESET, "HEAD~1"], []);
+    },
+    async amend({ project, random }, store) {
       await change(store, random);
-      project.commit("meanwhile");
-    }
-    tryGit(history, ["stash", "pop"], [RESET, ["stash", "drop", "--quiet"]]);
-  },
-  async gone({ project, random }, store) {
-    await change(store, random);
-    project.git(...RESET);
-  },
-};
+      project.git("add", "--all");
+      project.git("commit", "--quiet", "--amend", "--no-edit");
+    },
+    async stash(history, store) {
+      const { project, random } = history;
+      await change(store, random);
+      const all = random() < 0.5 ? ["--include-untracked"] : [];
+      const { text } = project.tryGit("stash", ...all);
+      if (text.includes("No local changes")) return;
+      if (random() < 0.5) {
+        await change(store, random);
+        project.commit("meanwhile");
+      }
+      tryGit(history, ["stash", "pop"], [RESET, ["stash", "drop", "--quiet"]]);
+    },
+    async gone({ project, random }, store) {
+      await change(store, random);
+      project.git(...RESET);
+    },
+  };
 
 function sorted(features: readonly Feature[]): Feature[] {
   return features.toSorted((a, b) => (a.uid < b.uid ? -1 : 1));
@@ -133,7 +135,12 @@ suite(`${SEEDS} random git histories`, { concurrency: SIDE_BY_SIDE }, () => {
       const project = Project.create(context);
       const stores = [await project.init(context), await project.open(context)] as const;
       project.commit("made");
-      await stores[0].features.createBulk([{ name: "A" }, { name: "B" }, { name: "C" }, { name: "D" }]);
+      await stores[0].features.createBulk([
+        { name: "A" },
+        { name: "B" },
+        { name: "C" },
+        { name: "D" },
+      ]);
       project.commit("start");
       const history: History = { project, random, branches: ["main"], log: [], conflicts: 0 };
       const numbers = new Numbers();

@@ -33,7 +33,11 @@ test("commits, switches and merges beside two writers", { timeout: 60_000 }, asy
     const { ok, text } = project.tryGit(...pick(random, commands));
     done += ok ? 1 : 0;
     const conflicts = project.conflicts();
-    assert.deepEqual(conflicts.filter((path) => !path.includes("/features/")), [], text);
+    assert.deepEqual(
+      conflicts.filter((path) => !path.includes("/features/")),
+      [],
+      text,
+    );
     if (conflicts.length > 0) project.git("checkout", "--ours", "--", ...conflicts);
     assert.deepEqual(tornFiles(project.root), []);
   }
@@ -42,7 +46,18 @@ test("commits, switches and merges beside two writers", { timeout: 60_000 }, asy
   await assertSaysWhatFilesSay(store);
 
   // Every note lies in a file here, or in a commit of some branch.
-  const notes = project.git("grep", "--no-color", "-h", "-o", "note\\.w[01]\\.[0-9]*", "main", "one", "two", "--", ".flow/events");
+  const notes = project.git(
+    "grep",
+    "--no-color",
+    "-h",
+    "-o",
+    "note\\.w[01]\\.[0-9]*",
+    "main",
+    "one",
+    "two",
+    "--",
+    ".flow/events",
+  );
   const here = eventLines(project.root).map(({ payload }) => payload.newValue ?? "");
   const there = new Set([...notes.split("\n"), ...here]);
   const missing = [...did].filter((key) => key.startsWith("note.") && !there.has(key));

@@ -11,7 +11,9 @@ const ID = BEFORE + 1;
 test("two clones numbered a new feature 42", async (context) => {
   const first = Project.create(context);
   const here = await first.init(context);
-  await here.features.createBulk(Array.from({ length: BEFORE }, (_, index) => ({ name: `F ${index + 1}` })));
+  await here.features.createBulk(
+    Array.from({ length: BEFORE }, (_, index) => ({ name: `F ${index + 1}` })),
+  );
   first.commit("start");
   const second = first.clone("second");
   const there = await second.open(context);
@@ -29,10 +31,16 @@ test("two clones numbered a new feature 42", async (context) => {
 
   // `check` names the pair: both files, each told by its uid.
   const findings = (await here.check()).filter(({ severity }) => severity === "error");
-  assert.deepEqual(findings.map(({ rule }) => rule), ["duplicate-id", "duplicate-id"]);
+  assert.deepEqual(
+    findings.map(({ rule }) => rule),
+    ["duplicate-id", "duplicate-id"],
+  );
   for (const uid of uids) {
     const finding = findings.find(({ message }) => message.includes(uid));
-    assert.match(finding?.file ?? "", new RegExp(`^features/42-mine-${uid.slice(-6).toLowerCase()}\\.json$`));
+    assert.match(
+      finding?.file ?? "",
+      new RegExp(`^features/42-mine-${uid.slice(-6).toLowerCase()}\\.json$`),
+    );
   }
   for (const { message, file } of findings) {
     for (const other of findings) assert.ok(message.includes(other.file), `${file}: ${message}`);
@@ -42,7 +50,13 @@ test("two clones numbered a new feature 42", async (context) => {
   const all = await here.features.getAll();
   assert.equal(all.length, BEFORE + 3);
   for (const list of [all, await here.features.getReady(), (await here.features.list()).items]) {
-    assert.deepEqual(list.filter(({ id }) => id === ID).map(({ uid }) => uid).toSorted(), uids);
+    assert.deepEqual(
+      list
+        .filter(({ id }) => id === ID)
+        .map(({ uid }) => uid)
+        .toSorted(),
+      uids,
+    );
   }
   assert.equal((await here.features.getStats()).total, BEFORE + 3);
   assert.equal((await here.features.getGraph()).filter(({ id }) => id === ID).length, 2);

@@ -42,7 +42,10 @@ export async function assertSaysWhatFilesSay(
   );
   const numbers = events.map(({ sequence }) => sequence);
   assert.equal(new Set(numbers).size, numbers.length, "a number was given twice");
-  assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
+  assert.deepEqual(
+    numbers,
+    numbers.toSorted((a, b) => a - b),
+  );
   for (const { uid } of features) {
     const ids = (await store.features.history(uid)).map(({ id }: ChangeEvent) => id);
     const inFiles = lines.filter(({ payload }) => payload.featureUid === uid).map(({ id }) => id);
@@ -72,7 +75,9 @@ function byUid<T extends WithUid>(values: readonly T[]): T[] {
 }
 
 function withoutDerived(feature: WithUid): WithUid {
-  const entries = Object.entries(feature).filter(([key]) => !NOT_IN_FILE.has(key) && key !== "$schema");
+  const entries = Object.entries(feature).filter(
+    ([key]) => !NOT_IN_FILE.has(key) && key !== "$schema",
+  );
   return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1))) as unknown as WithUid;
 }
 
@@ -98,7 +103,11 @@ export class Numbers {
     for (const { id, sequence, provisional } of await store.events.query()) {
       if (provisional) continue;
       assert.equal(this.#byId.get(id) ?? sequence, sequence, `event ${id} got another number`);
-      assert.equal(this.#byNumber.get(sequence) ?? id, id, `number ${sequence} went to another event`);
+      assert.equal(
+        this.#byNumber.get(sequence) ?? id,
+        id,
+        `number ${sequence} went to another event`,
+      );
       this.#byId.set(id, sequence);
       this.#byNumber.set(sequence, id);
     }

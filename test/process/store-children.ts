@@ -54,7 +54,9 @@ export class Child {
   ): Child {
     const script = fileURLToPath(new URL(`./${name}.worker.js`, import.meta.url));
     const command = [...prefix, process.execPath, script, ...args];
-    const child = new Child(spawn(command[0] ?? "", command.slice(1), { env: bareEnvironment(tmpdir()) }));
+    const child = new Child(
+      spawn(command[0] ?? "", command.slice(1), { env: bareEnvironment(tmpdir()) }),
+    );
     context.after(() => child.kill("SIGKILL"));
     return child;
   }
@@ -78,7 +80,8 @@ export class Child {
       started.on("close", (code, signal) => {
         void read.then(() => {
           const how = `ended (code ${code}, signal ${signal})`;
-          for (const { reject: refuse } of this.#waiters) refuse(new Error(`${how}: ${this.#errors}`));
+          for (const { reject: refuse } of this.#waiters)
+            refuse(new Error(`${how}: ${this.#errors}`));
           this.#waiters.clear();
           resolve({ code, signal });
         });
@@ -111,6 +114,7 @@ export class Child {
   /** Waits for an end without an error. */
   async done(): Promise<void> {
     const { code, signal } = await this.exited;
-    if (code !== 0) throw new Error(`A worker ended with code ${code}, signal ${signal}: ${this.#errors}`);
+    if (code !== 0)
+      throw new Error(`A worker ended with code ${code}, signal ${signal}: ${this.#errors}`);
   }
 }

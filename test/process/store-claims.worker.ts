@@ -1,14 +1,17 @@
 /**
- * Claims what it can get, then tells the ids. Arguments: project, agent, `next` or `each`, seed.
+ * Claims what it can get, then tells the ids. Arguments: project, agent, `next` or `each`, seed, how many features there are.
  * `each` goes through all features in an order of its own and claims those that look free.
  */
 import { FlowStore, isFlowError } from "flowstore";
 import { shuffled } from "./store-random.ts";
 import { heard, stopListening, tell } from "./store-worker.ts";
 
-const [project = "", agent = "", way = "", seed = "0"] = process.argv.slice(2);
+const [project = "", agent = "", way = "", seed = "0", count = "0"] = process.argv.slice(2);
 const store = await FlowStore.open(project, { actor: agent, guardTimeoutMs: 120_000 });
-const order = shuffled((await store.features.getAll()).map(({ id }) => id), Number(seed));
+const order = shuffled(
+  Array.from({ length: Number(count) }, (_, index) => index + 1),
+  Number(seed),
+);
 const claimed: number[] = [];
 let conflicts = 0;
 

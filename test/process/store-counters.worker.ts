@@ -21,7 +21,11 @@ async function countByRevision(): Promise<void> {
   for (;;) {
     const { count, revision } = await read(BY_REVISION);
     try {
-      await store.features.update(BY_REVISION, { count: Number(count) + 1 }, { expectedRevision: revision });
+      await store.features.update(
+        BY_REVISION,
+        { count: Number(count) + 1 },
+        { expectedRevision: revision },
+      );
       return;
     } catch (error) {
       if (!isFlowError(error, "CONFLICT")) throw error;

@@ -37,7 +37,9 @@ export function filesBelow(folder: string): string[] {
 /** Every feature's document, tombstones too, in the order of file names. */
 export function featureFiles(root: string): FeatureFile[] {
   const folder = join(root, "features");
-  return names(folder, ".json").map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as FeatureFile);
+  return names(folder, ".json").map(
+    (name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as FeatureFile,
+  );
 }
 
 /** Every event line of every segment, in the order of segments and lines; equal lines come twice. */
@@ -54,7 +56,9 @@ export function eventLines(root: string): EventInFile[] {
 /** Names of a folder's files; none without the folder: git keeps no empty one. */
 function names(folder: string, suffix: string): string[] {
   try {
-    return readdirSync(folder).filter((name) => name.endsWith(suffix)).toSorted();
+    return readdirSync(folder)
+      .filter((name) => name.endsWith(suffix))
+      .toSorted();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
@@ -75,7 +79,8 @@ export function tornFiles(root: string): string[] {
     const lines = readFileSync(join(root, "events", name), "utf8").split("\n");
     // The last one may still be growing.
     for (const [index, line] of lines.slice(0, -1).entries()) {
-      if (!parses(line)) torn.push(`${name}, line ${index + 1}: ${JSON.stringify(line.slice(0, 200))}`);
+      if (!parses(line))
+        torn.push(`${name}, line ${index + 1}: ${JSON.stringify(line.slice(0, 200))}`);
     }
   }
   return torn;

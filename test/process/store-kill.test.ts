@@ -8,15 +8,17 @@ import { setTimeout as after } from "node:timers/promises";
 import { FlowStore } from "flowstore";
 import { Child, temporaryFolder } from "./store-children.ts";
 import { strangeNames, tornFiles } from "./store-files.ts";
-import { randomOf } from "./store-random.ts";
+import { pick, randomOf } from "./store-random.ts";
 import { Readers } from "./store-readers.ts";
 import { SHARES, START_FEATURES, Told } from "./store-told.ts";
 
 const KILLS = 200;
 /** Writers at work at the same time. */
 const WRITERS = 4;
+/** A kill is survived by what any of them acknowledged; they go on from each other's commits. */
+const DURABILITIES = ["full", "full", "relaxed", "none"];
 /** A writer is killed at the latest after so many of its lines, and so many ms on. */
-const MAX_LINES = 16;
+const MAX_LINES = 12;
 const MAX_DELAY_MS = 6;
 /** So many of a hundred are killed while they start. */
 const EARLY_PERCENT = 10;
@@ -40,7 +42,9 @@ test(`${KILLS} kill -9 of ${WRITERS} writers at work`, { timeout: 180_000 }, asy
     while (next < KILLS) {
       next += 1;
       const number = String(next);
-      const child = Child.start(context, "store-writer", [project, `w${number}`, number]);
+      const durability = pick(randomOf(next), DURABILITIES);
+      const args = [project, `w${number}`, number, durability];
+      const child = Child.start(context, "store-writer", args);
       await killSomeTime(child, randomOf(next * 7919));
       assert.equal((await child.exited).signal, "SIGKILL", child.errors);
       told.listen(child.lines);
@@ -89,7 +93,13 @@ test("what a kill leaves in the queue for the guard stops nobody for long", asyn
   const store = await FlowStore.init(project);
   await store.features.create({ name: "Counted", count: 0 });
   await store.close();
-  const dead = { pid: 2 ** 22 + 1, pidStart: "1", pidNamespace: null, host: hostname(), bootId: "another" };
+  const dead = {
+    pid: 2 ** 22 + 1,
+    pidStart: "1",
+    pidNamespace: null,
+    host: hostname(),
+    bootId: "another",
+  };
   // A ticket is made and then written: a kill between the two leaves an empty one.
   for (const [index, text] of ["", '{ "pid": 1,', JSON.stringify(dead)].entries()) {
     writeFileSync(join(root, `local/guard/queue/00000000${index}-aaaaaaaaaaaa.json`), text);

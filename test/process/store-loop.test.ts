@@ -26,7 +26,10 @@ test("relaxed: the files follow within 100 ms, however fast calls come", async (
     latest = Math.max(latest, performance.now() - missing);
   }
   await store.close();
-  assert.ok(latest < RELAXED_MS + ROOM_MS, `a change was not in its file ${Math.round(latest)} ms later`);
+  assert.ok(
+    latest < RELAXED_MS + ROOM_MS,
+    `a change was not in its file ${Math.round(latest)} ms later`,
+  );
 });
 
 test("a transaction that only awaits calls of the store ends when its time is over", async (context) => {

@@ -10,7 +10,7 @@ import { tornFiles } from "./store-files.ts";
 import { heard, stopListening, tell } from "./store-worker.ts";
 
 /** Between two looks, so that the writers come to something too. */
-const PACE_MS = 3;
+const PACE_MS = 8;
 
 const [project = "", sum = ""] = process.argv.slice(2);
 const store = await FlowStore.open(project, { readOnly: true });

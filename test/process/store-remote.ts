@@ -19,7 +19,10 @@ export class RemoteStore {
   static async open(
     context: TestContext,
     project: string,
-    { actor = "remote", durability = "full" }: { actor?: string; durability?: "full" | "none" } = {},
+    {
+      actor = "remote",
+      durability = "full",
+    }: { actor?: string; durability?: "full" | "none" } = {},
   ): Promise<RemoteStore> {
     const child = Child.start(context, "store-rpc", [project, actor, durability]);
     await child.next((line) => line === "ready");
@@ -39,7 +42,8 @@ export class RemoteStore {
   /** The same for a call that should succeed. */
   async call<T>(call: string, ...args: unknown[]): Promise<T> {
     const answer = await this.try<T>(call, ...args);
-    if (answer.error !== undefined) throw new Error(`${call}: ${answer.error.code} ${answer.error.message}`);
+    if (answer.error !== undefined)
+      throw new Error(`${call}: ${answer.error.code} ${answer.error.message}`);
     return answer.value;
   }
 

@@ -5,7 +5,8 @@
 import { FlowStore, isFlowError } from "flowstore";
 import { heard, stopListening, tell } from "./store-worker.ts";
 
-const [project = "", actor = "remote", durability = "full", access = "write"] = process.argv.slice(2);
+const [project = "", actor = "remote", durability = "full", access = "write"] =
+  process.argv.slice(2);
 
 type Calls = Record<string, Record<string, (...args: unknown[]) => Promise<unknown>>>;
 

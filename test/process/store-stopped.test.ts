@@ -26,7 +26,10 @@ async function stopInside(
 ): Promise<Fate> {
   const project = temporaryFolder(context);
   const store = await FlowStore.init(project);
-  await store.features.createBulk([{ name: "Counted", count: 0 }, { name: "Other", count: 0 }]);
+  await store.features.createBulk([
+    { name: "Counted", count: 0 },
+    { name: "Other", count: 0 },
+  ]);
   const sleeper = Child.start(context, "store-stopped", [project]);
   await sleeper.next((line) => line === "ready");
   const inside = sleeper.next((line) => line === "inside");
@@ -48,7 +51,9 @@ async function countOf(store: FlowStore, id: number): Promise<unknown> {
 }
 
 test("a transaction that was stopped, and what it read was changed: CONFLICT, retryable", async (context) => {
-  const { told, store } = await stopInside(context, (other) => other.features.update(1, { count: 10 }));
+  const { told, store } = await stopInside(context, (other) =>
+    other.features.update(1, { count: 10 }),
+  );
   assert.deepEqual(told, { code: "CONFLICT", retryable: true });
   assert.equal(await countOf(store, 1), 10);
   await store.close();
@@ -57,7 +62,9 @@ test("a transaction that was stopped, and what it read was changed: CONFLICT, re
 // The contract says CONFLICT when its reads have changed, and is silent about events: their ids
 // were given out inside and must be the greatest of the log, so it may be refused for them too.
 test("a transaction that was stopped, and only another feature was changed: nothing is lost", async (context) => {
-  const { told, store } = await stopInside(context, (other) => other.features.update(2, { count: 5 }));
+  const { told, store } = await stopInside(context, (other) =>
+    other.features.update(2, { count: 5 }),
+  );
   const wasKept = told.code === undefined;
   assert.deepEqual(told, wasKept ? { count: 1 } : { code: "CONFLICT", retryable: true });
   assert.equal(await countOf(store, 1), wasKept ? 1 : 0);
@@ -73,47 +80,51 @@ test("a transaction that was stopped, and nobody wrote: kept", async (context) =
   await store.close();
 });
 
-test("4 writers, stopped at any moment past the guard's patience", { timeout: 60_000 }, async (context) => {
-  const WRITERS = 4;
-  const STOPS = 10;
-  const project = temporaryFolder(context);
-  const root = join(project, ".flow");
-  const setup = await FlowStore.init(project);
-  await setup.features.createBulk(START_FEATURES);
-  await setup.close();
-  const readers = await Readers.start(context, project, { sum: SHARES });
-  const children = Array.from({ length: WRITERS }, (_, index) =>
-    Child.start(context, "store-writer", [project, `w${index + 1}`, String(index + 1)]),
-  );
-  await Promise.all(children.map((child) => child.next((line) => line === "ready")));
+test(
+  "4 writers, stopped at any moment past the guard's patience",
+  { timeout: 60_000 },
+  async (context) => {
+    const WRITERS = 4;
+    const STOPS = 10;
+    const project = temporaryFolder(context);
+    const root = join(project, ".flow");
+    const setup = await FlowStore.init(project);
+    await setup.features.createBulk(START_FEATURES);
+    await setup.close();
+    const readers = await Readers.start(context, project, { sum: SHARES });
+    const children = Array.from({ length: WRITERS }, (_, index) =>
+      Child.start(context, "store-writer", [project, `w${index + 1}`, String(index + 1)]),
+    );
+    await Promise.all(children.map((child) => child.next((line) => line === "ready")));
 
-  const random = randomOf(42);
-  const stopSome = async (mine: readonly Child[]): Promise<void> => {
-    for (let stop = 0; stop < STOPS / 2; stop += 1) {
-      const child = pick(random, mine);
-      await child.next((line) => line.startsWith("try"));
-      await after(random() * 3);
-      child.kill("SIGSTOP");
-      await after(STOPPED_MS);
-      child.kill("SIGCONT");
-    }
-  };
-  // Two at a time, so that one who took the guard from a sleeper falls asleep too.
-  await Promise.all([stopSome(children.slice(0, 2)), stopSome(children.slice(2))]);
-  for (const child of children) child.send("end");
-  await Promise.all(children.map((child) => child.done()));
+    const random = randomOf(42);
+    const stopSome = async (mine: readonly Child[]): Promise<void> => {
+      for (let stop = 0; stop < STOPS / 2; stop += 1) {
+        const child = pick(random, mine);
+        await child.next((line) => line.startsWith("try"));
+        await after(random() * 3);
+        child.kill("SIGSTOP");
+        await after(STOPPED_MS);
+        child.kill("SIGCONT");
+      }
+    };
+    // Two at a time, so that one who took the guard from a sleeper falls asleep too.
+    await Promise.all([stopSome(children.slice(0, 2)), stopSome(children.slice(2))]);
+    for (const child of children) child.send("end");
+    await Promise.all(children.map((child) => child.done()));
 
-  const told = new Told();
-  for (const { lines } of children) told.listen(lines);
-  const seen = await readers.stop();
-  const store = await FlowStore.open(project);
-  assert.deepEqual(await store.check(), []);
-  const account = await told.compare(store);
-  assert.equal(account.unacknowledged, 0);
-  await store.close();
-  assert.deepEqual(strangeNames(root), []);
-  assert.deepEqual(tornFiles(root), []);
-  context.diagnostic(
-    `${STOPS} stops of ${STOPPED_MS} ms: ${account.acknowledged} changes, ${seen.states} states read`,
-  );
-});
+    const told = new Told();
+    for (const { lines } of children) told.listen(lines);
+    const seen = await readers.stop();
+    const store = await FlowStore.open(project);
+    assert.deepEqual(await store.check(), []);
+    const account = await told.compare(store);
+    assert.equal(account.unacknowledged, 0);
+    await store.close();
+    assert.deepEqual(strangeNames(root), []);
+    assert.deepEqual(tornFiles(root), []);
+    context.diagnostic(
+      `${STOPS} stops of ${STOPPED_MS} ms: ${account.acknowledged} changes, ${seen.states} states read`,
+    );
+  },
+);

@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 
 /** What changes files, or opens them for it. */
 const TRACED = [
-  ..."open openat creat write writev pwrite64 pwritev pwritev2 truncate ftruncate fallocate".split(" "),
+  ..."open openat creat write writev pwrite64 pwritev pwritev2 truncate ftruncate fallocate".split(
+    " ",
+  ),
   ..."rename renameat renameat2 link linkat unlink unlinkat mkdir mkdirat rmdir symlink".split(" "),
   ..."fsync fdatasync sync_file_range sendfile copy_file_range".split(" "),
 ];
@@ -15,7 +17,18 @@ const SHOWN_BYTES = 100_000;
 /** What goes before the command, writing to `file`. */
 export function straceCommand(file: string): string[] {
   const calls = TRACED.map((name) => `?${name}`).join(",");
-  return ["strace", "-f", "-y", "-qq", "-s", String(SHOWN_BYTES), "-e", `trace=${calls}`, "-o", file];
+  return [
+    "strace",
+    "-f",
+    "-y",
+    "-qq",
+    "-s",
+    String(SHOWN_BYTES),
+    "-e",
+    `trace=${calls}`,
+    "-o",
+    file,
+  ];
 }
 
 /** Why strace cannot be used here; `null` when it can. */

@@ -64,7 +64,9 @@ function countsOf(changes: ReadonlyMap<string, string>): number {
 type Payload = Record<string, string | undefined>;
 
 /** How often each change happened, by the log; fails where the files say something else. */
-async function whatHappened(store: FlowStore): Promise<{ found: Map<string, number>; count: number }> {
+async function whatHappened(
+  store: FlowStore,
+): Promise<{ found: Map<string, number>; count: number }> {
   const features = await store.features.getAll();
   const names = new Map(features.map(({ uid, name }) => [uid, name]));
   const found = new Map<string, number>();
@@ -107,7 +109,10 @@ interface Logged {
   readonly text: string;
 }
 
-function assertFilesSayTheSame(features: readonly Feature[], { found, moved, count, text }: Logged): void {
+function assertFilesSayTheSame(
+  features: readonly Feature[],
+  { found, moved, count, text }: Logged,
+): void {
   const [left, right, counter, long] = features;
   assert.equal(left?.["share"], SHARES / 2 - moved);
   assert.equal(right?.["share"], SHARES / 2 + moved);

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 /** Writes a line at once: what was told is told even when the process is killed now. */
 export function tell(line: string): void {
   const bytes = Buffer.from(`${line}\n`);
-  for (let done = 0; done < bytes.length; ) done += write(bytes.subarray(done));
+  for (let done = 0; done < bytes.length;) done += write(bytes.subarray(done));
 }
 
 function write(bytes: Buffer): number {

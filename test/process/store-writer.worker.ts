@@ -1,21 +1,26 @@
 /**
- * Changes a store at random until it is told to end, or killed. Arguments: project, name, seed.
+ * Changes a store at random until it is told to end, or killed. Arguments: project, name, seed,
+ * durability.
  *
  * Tells `try KIND KEY` before each change and `did KIND KEY` after it was acknowledged; the key
  * is in what the change leaves, so that the parent can count how often it happened. Features 1
  * and 2 have a number `share` that is moved between them, 3 a number `count`, 4 a long text.
  */
-import { FlowStore, isFlowError, type Feature } from "flowstore";
+import { FlowStore, isFlowError, type Durability, type Feature } from "flowstore";
 import { pick, randomOf } from "./store-random.ts";
 import { heard, stopListening, tell } from "./store-worker.ts";
 
-const [project = "", name = "", seed = "0"] = process.argv.slice(2);
+const [project = "", name = "", seed = "0", durability = "full"] = process.argv.slice(2);
 const random = randomOf(Number(seed));
 /** More than a page, and more than what one pipe or one sector takes at once. */
 const LONG_TEXT = 60_000;
 const MAX_AMOUNT = 50;
 
-const store = await FlowStore.open(project, { actor: name, guardTimeoutMs: 60_000 });
+const store = await FlowStore.open(project, {
+  actor: name,
+  durability: durability as Durability,
+  guardTimeoutMs: 60_000,
+});
 
 async function numberOf(id: number, key: string): Promise<{ value: number; revision: string }> {
   const feature: Feature | null = await store.features.getById(id);

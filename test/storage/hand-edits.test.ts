@@ -126,6 +126,27 @@ describe("a hand edit", () => {
     }
   });
 
+  test("within one tick of the file system's clock, of the same length, is seen as well", async () => {
+    const raw = new MemoryDisk({ now: () => 1_700_000_000_000 });
+    makeRoot(raw);
+    const { disk, arm } = before(
+      raw,
+      (operation, path) => operation === "sync" && path.startsWith("local/journal"),
+      () => {
+        const handle = raw.open("features/counter.json", "write");
+        handle?.write(Buffer.from('{\n  "n": 7\n}\n'), 0);
+        handle?.close();
+      },
+    );
+    const clock = { wallMs: () => 1_700_000_000_000, nowMs: () => 1_700_000_000_000 };
+    const storage = openStorage(disk, { ...HEAD, ...clock });
+    await increment(storage);
+    arm();
+    await increment(storage);
+    assert.deepEqual(quarantined(raw), ['{\n  "n": 7\n}\n']);
+    await storage.close();
+  });
+
   test("after the commit stays, although it is what was there before", async () => {
     const disk = rooted();
     const storage = openStorage(disk, HEAD);
@@ -196,11 +217,12 @@ describe("a path that cannot be written", () => {
   function stuckAt(inner: Disk, path: RegExp): { disk: Disk; stuck: { now: boolean } } {
     const stuck = { now: false };
     const disk: Disk = {
-      ...wrapDisk(inner, (operation, at, act) => {
-        const isAppend = operation === "write" || operation === "open";
-        if (stuck.now && isAppend && path.test(at)) throw ioError(operation, at, "EACCES");
-        return act();
-      }),
+      ...wrapDisk(inner, (_operation, _path, act) => act()),
+      open(at, mode) {
+        const isWriting = mode !== "read" && path.test(at);
+        if (stuck.now && isWriting) throw ioError("open", at, "EACCES");
+        return inner.open(at, mode);
+      },
       rename(from, to) {
         if (stuck.now && path.test(to)) throw ioError("rename", from, "EACCES", undefined, { to });
         inner.rename(from, to);
@@ -267,20 +289,17 @@ describe("a path that cannot be written", () => {
 
   test("that is the own segment: the log goes on in another", async () => {
     const raw = rooted();
-    const { disk, stuck } = stuckAt(raw, /events\/.*\.jsonl/);
-    const storage = openStorage(disk, HEAD);
+    const storage = openStorage(raw, HEAD);
     await increment(storage);
-    const [first = ""] = raw.list("events") ?? [];
-    const one = stuckAt(raw, new RegExp(first));
     await storage.close();
-    const next = openStorage(one.disk, HEAD);
-    one.stuck.now = true;
+    const { disk, stuck } = stuckAt(raw, new RegExp(raw.list("events")?.[0] ?? ""));
+    const next = openStorage(disk, HEAD);
+    stuck.now = true;
     assert.equal(await increment(next), 2);
     assert.equal(await increment(next), 3);
     assert.deepEqual((await next.events()).events.map(({ sequence }) => sequence), [1, 2, 3]);
     assert.equal(raw.list("events")?.length, 2);
     await next.close();
-    stuck.now = false;
   });
 
   test("that is the whole log: calls with events fail before anything happens", async () => {

@@ -44,8 +44,16 @@ export async function inLanes(
   atOnce: number,
 ): Promise<void> {
   const iterator = cases[Symbol.iterator]();
+  let hasFailed = false;
   const lane = async (): Promise<void> => {
-    for (let next = iterator.next(); next.done !== true; next = iterator.next()) await next.value();
+    for (let next = iterator.next(); next.done !== true && !hasFailed; next = iterator.next()) {
+      try {
+        await next.value();
+      } catch (error) {
+        hasFailed = true;
+        throw error;
+      }
+    }
   };
   await Promise.all(Array.from({ length: atOnce }, lane));
 }
