@@ -119,7 +119,7 @@ export function planError(
 ): FlowError {
   const place = line === null ? fileName : `${fileName}:${line}`;
   return new FlowError(code, `Cannot import ${place}: ${message}`, {
-    hint: "Nothing was imported",
+    hint: "Nothing was imported.",
     context: { file: fileName, line, ...context },
   });
 }

@@ -13,7 +13,7 @@ export function formatNamed(name: string): PlanFormat {
   const format = FORMATS.find((candidate) => candidate.name === name);
   if (format !== undefined) return format;
   throw new FlowError("BAD_REQUEST", `There is no format "${name}"`, {
-    hint: `Formats: ${FORMATS.map((known) => known.name).join(", ")}`,
+    hint: `The formats are ${FORMATS.map((known) => known.name).join(", ")}.`,
   });
 }
 

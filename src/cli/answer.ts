@@ -53,11 +53,16 @@ export class Answer {
       await print(process.stdout, `${JSON.stringify(envelope)}\n`);
     } else {
       if (!this.isQuiet) await this.#printWarnings(warnings);
-      const isShown = !(this.isQuiet && result.isConfirmation === true);
-      const text = isShown ? await result.text() : "";
+      const text = await this.#textOf(result);
       if (text !== "") await print(process.stdout, text.endsWith("\n") ? text : `${text}\n`);
     }
     return result.exitCode ?? EXIT_DONE;
+  }
+
+  #textOf(result: CommandResult): string | Promise<string> {
+    if (!this.isQuiet) return result.text();
+    if (result.textIfQuiet !== undefined) return result.textIfQuiet();
+    return result.isConfirmation === true ? "" : result.text();
   }
 
   async fail(error: FlowError): Promise<number> {

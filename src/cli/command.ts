@@ -47,4 +47,6 @@ export interface CommandResult {
   text(): string | Promise<string>;
   /** Whether the text only confirms that it went well, so that `--quiet` leaves it out. */
   readonly isConfirmation?: boolean;
+  /** What `--quiet` leaves of the text; absent: all of it, or nothing of a confirmation. */
+  textIfQuiet?(): string | Promise<string>;
 }

@@ -39,7 +39,7 @@ export function asFlowError(thrown: unknown): FlowError {
   if (thrown instanceof FlowError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new FlowError("INTERNAL", `Something that should not happen did: ${message}`, {
-    hint: "This is a defect of flowstore; please report it with the command that led to it",
+    hint: "This is a defect of flowstore; please report it with the command that led to it.",
     cause: thrown,
   });
 }

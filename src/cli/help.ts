@@ -2,7 +2,7 @@
 import type { Command } from "./command.ts";
 import { GLOBAL_OPTIONS, type OptionSpec } from "./parse.ts";
 import { REGISTRY } from "./registry.ts";
-import { wrap } from "./render/width.ts";
+import { wrap, wrapIndented } from "./render/width.ts";
 
 const MAX_WIDTH = 80;
 const LABEL_WIDTH = 26;
@@ -10,6 +10,14 @@ const LABEL_WIDTH = 26;
 const EXIT_CODES_TEXT = [
   "0 done, 1 defect, 2 wrong use, 3 not found, 4 check found errors,",
   "5 conflict, 6 damaged or newer files, 7 I/O, 8 timeout, 130 interrupted",
+];
+
+/** What one has to know before the list of commands says anything. */
+const CONCEPTS = [
+  "A plan is a list of features, one file each, in the folder .flow. A feature is",
+  "passing (done), in progress (an agent holds it), blocked (it waits for others) or",
+  "ready. An agent claims a ready one, works on it, and marks it as passing or gives",
+  "it back.",
 ];
 
 interface Help {
@@ -25,6 +33,7 @@ export function groupHelp(group: string): Help {
   const commands = names.map((name) => ({ command: name, summary: REGISTRY[name]?.summary ?? "" }));
   const lines = [
     group === "" ? "Keep the state of coding agents in files" : `Work with "${group}"`,
+    ...(group === "" ? ["", ...CONCEPTS] : []),
     "",
     `Usage: flowstore ${group === "" ? "COMMAND" : `${group} COMMAND`} [options]`,
     "",
@@ -49,7 +58,7 @@ export function commandHelp(name: string, command: Command): Help {
   const lines = [
     summary,
     "",
-    ...wrap(`Usage: ${usage}`, MAX_WIDTH),
+    ...wrapIndented(`Usage: ${usage}`, MAX_WIDTH),
     ...(details === ""
       ? []
       : ["", ...details.split("\n").flatMap((line) => wrap(line, MAX_WIDTH))]),

@@ -114,3 +114,14 @@ async function exists(name: string): Promise<boolean> {
     throw error;
   }
 }
+
+/** Whether nothing bears this name; what only cannot be looked at is not missing. */
+export async function isMissing(name: string): Promise<boolean> {
+  try {
+    await stat(name);
+    return false;
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error)) throw error;
+    return error.code === "ENOENT" || error.code === "ENOTDIR";
+  }
+}

@@ -16,8 +16,12 @@ export interface OptionSpec {
 /** The options of every command. */
 export const GLOBAL_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   json: { type: "boolean", help: "Print one JSON document on standard output" },
-  dir: { type: "string", value: "FOLDER", help: "Work on the store of this folder" },
-  actor: { type: "string", value: "NAME", help: "Act as this agent (else FLOW_ACTOR)" },
+  dir: { type: "string", value: "FOLDER", help: "Look for the store there and above; else here" },
+  actor: {
+    type: "string",
+    value: "NAME",
+    help: "Act as this agent (else FLOW_ACTOR, git's e-mail)",
+  },
   quiet: { type: "boolean", help: "Print no confirmations, warnings or progress" },
   "no-color": { type: "boolean", help: "Print no colours (as the variable NO_COLOR)" },
   help: { type: "boolean", help: "Show how the command is used" },
@@ -68,7 +72,7 @@ function refuseCommand(command: string, group: string | null): never {
   const nearby = group === null ? [...names, ...GROUPS] : names.filter((name) => isIn(group, name));
   const help = group === null ? "flowstore --help" : `flowstore ${group} --help`;
   throw new FlowError("BAD_REQUEST", `There is no command "${command}"`, {
-    hint: didYouMean(command, nearby) ?? `See ${help}`,
+    hint: didYouMean(command, nearby) ?? `${help} lists the commands.`,
   });
 }
 
@@ -126,7 +130,8 @@ function explain(error: unknown, specs: Readonly<Record<string, OptionSpec>>): u
     const names = Object.keys(specs).map((name) => `--${name}`);
     return new FlowError("BAD_REQUEST", `There is no option "${option}" here`, {
       hint:
-        didYouMean(option, names) ?? "See --help; a word that begins with a dash comes after --",
+        didYouMean(option, names) ??
+        "--help lists the options. A word that begins with a dash stands behind --.",
     });
   }
   if (error.code === "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") {
@@ -134,7 +139,7 @@ function explain(error: unknown, specs: Readonly<Record<string, OptionSpec>>): u
     return new FlowError(
       "BAD_REQUEST",
       wantsValue ? `The option "${option}" needs a value` : `The option "${option}" takes no value`,
-      wantsValue ? { hint: `A value that begins with a dash: ${option}=VALUE` } : {},
+      wantsValue ? { hint: `Written as ${option}=VALUE, the value may begin with a dash.` } : {},
     );
   }
   return error;

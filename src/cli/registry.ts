@@ -65,6 +65,10 @@ export const REGISTRY: Readonly<Record<string, Registration>> = {
     summary: "Take a feature to work on it; of several agents exactly one gets it",
     load: async () => (await import("./commands/feature-claim.ts")).claim,
   },
+  "feature renew": {
+    summary: "Let a claim of your own last longer",
+    load: async () => (await import("./commands/feature-claim.ts")).renew,
+  },
   "feature pass": {
     summary: "Mark features as passing",
     load: async () => (await import("./commands/feature-state.ts")).pass,
@@ -74,7 +78,7 @@ export const REGISTRY: Readonly<Record<string, Registration>> = {
     load: async () => (await import("./commands/feature-state.ts")).fail,
   },
   "feature start": {
-    summary: "Mark features as in progress, held by nobody in particular",
+    summary: "Mark features as in progress, held by the actor",
     load: async () => (await import("./commands/feature-state.ts")).start,
   },
   "feature release": {
@@ -82,7 +86,7 @@ export const REGISTRY: Readonly<Record<string, Registration>> = {
     load: async () => (await import("./commands/feature-claim.ts")).release,
   },
   "feature skip": {
-    summary: "Put features at the end of the queue",
+    summary: "Put features behind all others",
     load: async () => (await import("./commands/feature-state.ts")).skip,
   },
   "feature update": {

@@ -115,7 +115,7 @@ function refuseWrongCount(name: string, positionals: readonly string[], command:
   if (length >= min && length <= max) return;
   const problem = length < min ? "Something is missing" : `"${positionals[max] ?? ""}" is too much`;
   throw new FlowError("BAD_REQUEST", `${problem}: flowstore ${name} ${command.usage}`, {
-    hint: `See flowstore ${name} --help`,
+    hint: `flowstore ${name} --help shows how it is used.`,
   });
 }
 

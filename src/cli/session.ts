@@ -1,4 +1,5 @@
 /** The store that a command works on. */
+import { FlowError } from "../errors.ts";
 import type { Finding, FlowStore } from "../index.ts";
 import type { Answer } from "./answer.ts";
 import type { OptionValues } from "./parse.ts";
@@ -18,6 +19,7 @@ export class Session {
     const { FlowStore: Store } = await import("../index.ts");
     const readOnly = access === "read" ? { readOnly: true } : {};
     const dir = this.#options.text("dir");
+    if (dir !== undefined) await refuseMissing(dir);
     this.#store = await Store.open(dir, { ...this.#storeOptions(), ...readOnly });
     return this.#store;
   }
@@ -40,4 +42,14 @@ export class Session {
     this.#store = null;
     await store?.close();
   }
+}
+
+/** A folder above may hold a store that was not meant: a name that leads nowhere is a slip. */
+async function refuseMissing(dir: string): Promise<void> {
+  const { isMissing } = await import("./input.ts");
+  if (dir === "" || !(await isMissing(dir))) return;
+  throw new FlowError("NOT_INITIALIZED", `Cannot open a store: there is no folder ${dir}`, {
+    context: { startDirectory: dir },
+    hint: "Look at the name after --dir; flowstore init would make the folder.",
+  });
 }

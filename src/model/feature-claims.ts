@@ -79,7 +79,7 @@ export function decideClaimNext(
   const { agent, leaseMs } = checkClaim(options);
   const { category } = options;
   if (category !== undefined && typeof category !== "string") {
-    throw new FlowError("BAD_REQUEST", "category must be a text.", {
+    throw new FlowError("BAD_REQUEST", "category must be a text", {
       context: { field: "category" },
     });
   }
@@ -196,7 +196,7 @@ function requireLeaseMs(leaseMs: unknown): number {
     const ms = leaseMs as number;
     if (ms >= 1 && ms <= MAX_LEASE_MS) return ms;
   }
-  throw new FlowError("BAD_REQUEST", "leaseMs must be an integer from 1 to ten years in ms.", {
+  throw new FlowError("BAD_REQUEST", "leaseMs must be an integer from 1 to ten years in ms", {
     context: { field: "leaseMs", max: MAX_LEASE_MS },
   });
 }
@@ -238,12 +238,12 @@ function refuseTaken(draft: FeatureDraft, verb: string): void {
   if (word === "pending") return;
   const { id } = draft.state;
   if (word === "completed") {
-    throw new FlowError("CONFLICT", `Cannot ${verb} feature ${id}: it already passes.`, {
+    throw new FlowError("CONFLICT", `Cannot ${verb} feature ${id}: it already passes`, {
       context: { ...identity(draft.record), holder: null, status: "passing" },
     });
   }
   const holder = draft.state.claim;
-  throw new FlowError("CONFLICT", `Cannot ${verb} feature ${id}: ${holderText(holder)}.`, {
+  throw new FlowError("CONFLICT", `Cannot ${verb} feature ${id}: ${holderText(holder)}`, {
     hint: "Choose another ready feature, or wait until this one is released.",
     context: { ...identity(draft.record), holder, status: "in_progress" },
   });
@@ -255,7 +255,7 @@ function refuseOthers(draft: FeatureDraft, agent: string): void {
   const lost = draft.events.length > 0 ? currentLease(draft.record) : null;
   const reason = lost === null ? holderText(holder) : `the lease of ${lost.agent} is over`;
   const { id } = draft.state;
-  throw new FlowError("CONFLICT", `${agent} does not hold feature ${id}: ${reason}.`, {
+  throw new FlowError("CONFLICT", `${agent} does not hold feature ${id}: ${reason}`, {
     hint: "Claim the feature again before going on with it.",
     context: { ...identity(draft.record), holder, claimedBy: agent },
   });
@@ -264,7 +264,7 @@ function refuseOthers(draft: FeatureDraft, agent: string): void {
 function refuseBlocked(world: FeatureWorld, draft: FeatureDraft): void {
   const unmet = draft.state.dependencies.filter((id) => !isMetIn(world, id));
   if (unmet.length === 0) return;
-  throw new FlowError("CONFLICT", `Cannot claim feature ${draft.state.id}: it is blocked.`, {
+  throw new FlowError("CONFLICT", `Cannot claim feature ${draft.state.id}: it is blocked`, {
     hint: "Finish the features in context.unmet first, or claim it without requireReady.",
     context: { ...identity(draft.record), holder: null, status: "blocked", unmet },
   });

@@ -44,7 +44,7 @@ export function decideCreate(
   const agent = options.agent === undefined ? null : requireAgent(options.agent);
   const given: unknown = inputs;
   if (!Array.isArray(given)) {
-    throw new FlowError("BAD_REQUEST", "Features are created from a list of inputs.");
+    throw new FlowError("BAD_REQUEST", "Features are created from a list of inputs");
   }
   const size = inputs.length;
   if (size === 0) return { changes: [], events: [], uids: [] };
@@ -131,7 +131,7 @@ function resolve(
         : `the batch has ${size} inputs`;
   throw new FlowError(
     "BAD_REQUEST",
-    `${actionAt(at, size)}: the dependency { index: ${index} } is impossible, ${reason}.`,
+    `${actionAt(at, size)}: the dependency { index: ${index} } is impossible, ${reason}`,
     { context: { field: "dependencies", dependency: { index } } },
   );
 }

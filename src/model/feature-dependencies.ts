@@ -73,7 +73,7 @@ export function decideSetDependencies(
   options: ChangeOptions = {},
 ): Decision {
   if (!Array.isArray(dependencies)) {
-    throw new FlowError("BAD_REQUEST", "dependencies must be a list of ids.", {
+    throw new FlowError("BAD_REQUEST", "dependencies must be a list of ids", {
       context: { field: "dependencies" },
     });
   }
@@ -123,7 +123,7 @@ export function replaceDependencies(draft: FeatureDraft, ids: readonly number[])
 export function knownId(world: FeatureWorld, dependency: FeatureRef): number {
   const [record] = world.find(requireRef(dependency));
   if (record !== undefined) return record.document.id;
-  throw new FlowError("NOT_FOUND", `There is no feature ${dependency} to depend on.`, {
+  throw new FlowError("NOT_FOUND", `There is no feature ${dependency} to depend on`, {
     context: { kind: "feature", dependency },
   });
 }

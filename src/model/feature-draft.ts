@@ -55,20 +55,16 @@ export function openDraft(
   const { agent, expectedRevision } = options;
   if (agent !== undefined) requireAgent(agent);
   if (expectedRevision !== undefined && typeof expectedRevision !== "string") {
-    throw new FlowError("BAD_REQUEST", "expectedRevision must be the text of a revision.", {
+    throw new FlowError("BAD_REQUEST", "expectedRevision must be the text of a revision", {
       context: { field: "expectedRevision" },
     });
   }
   const record = findOne(world, ref);
   if (expectedRevision !== undefined && expectedRevision !== record.revision) {
-    throw new FlowError(
-      "CONFLICT",
-      `Feature ${record.document.id} has changed since it was read.`,
-      {
-        hint: "Read it again and decide anew.",
-        context: { ...identity(record), expected: expectedRevision, actual: record.revision },
-      },
-    );
+    throw new FlowError("CONFLICT", `Feature ${record.document.id} has changed since it was read`, {
+      hint: "Read it again and decide anew.",
+      context: { ...identity(record), expected: expectedRevision, actual: record.revision },
+    });
   }
   return draftOf(world, record, agent ?? null);
 }

@@ -211,7 +211,7 @@ function refuse(action: string, problems: readonly Problem[]): never {
     .map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
   const more = problems.length - named.length;
   const rest = more > 0 ? `; and ${more} more` : "";
-  throw new FlowError("BAD_REQUEST", `${action}: ${named.join("; ")}${rest}.`, {
+  throw new FlowError("BAD_REQUEST", `${action}: ${named.join("; ")}${rest}`, {
     context: { issues: problems.slice(0, LISTED_PROBLEMS) },
   });
 }

@@ -69,18 +69,25 @@ export interface ChangeOptions {
 export function findOne(world: FeatureWorld, ref: FeatureRef): FeatureRecord {
   const [record, ...others] = world.find(requireRef(ref));
   if (record === undefined) {
-    throw new FlowError("NOT_FOUND", `There is no feature ${ref}.`, {
+    throw new FlowError("NOT_FOUND", `There is no feature ${ref}`, {
       context: { kind: "feature", ...refContext(ref) },
     });
   }
   if (others.length > 0) {
     const uids = [record, ...others].map(({ document }) => uidOf(document)).sort();
-    throw new FlowError("CONFLICT", `${uids.length} features bear ${ref}.`, {
-      hint: "Name the one you mean by its uid.",
+    throw new FlowError("CONFLICT", `${uids.length} features bear ${ref}`, {
+      hint: hintForSeveral(uids),
       context: { kind: "feature", ...refContext(ref), uids },
     });
   }
   return record;
+}
+
+/** What to do when several features bear what was named; a copied file bears the uid as well. */
+export function hintForSeveral(uids: readonly string[]): string {
+  return new Set(uids).size === uids.length
+    ? "Name the one you mean by its uid."
+    : "Several files bear the same uid, as a copied file does; `flowstore check` names them.";
 }
 
 /**
@@ -92,7 +99,7 @@ export function requireRef(ref: unknown): FeatureRef {
   if (isRef(ref)) return ref;
   throw new FlowError(
     "BAD_REQUEST",
-    `${shown(ref)} names no feature: expected an id, an integer from 1, or a uid of 26 characters.`,
+    `${shown(ref)} names no feature: expected an id, an integer from 1, or a uid of 26 characters`,
     { context: { field: "id" } },
   );
 }
@@ -104,7 +111,7 @@ export function requireRef(ref: unknown): FeatureRef {
  */
 export function requireAgent(name: unknown, field = "agent"): string {
   if (typeof name === "string" && name !== "" && !/\p{Surrogate}/u.test(name)) return name;
-  throw new FlowError("BAD_REQUEST", `${field} must be a text that is not empty.`, {
+  throw new FlowError("BAD_REQUEST", `${field} must be a text that is not empty`, {
     context: { field },
   });
 }
@@ -131,7 +138,7 @@ export function priorityAfterAll(world: FeatureWorld): number {
 /** The next priority. @throws FlowError `BAD_REQUEST` when there is none. */
 export function priorityAfter(priority: number): number {
   if (priority < Number.MAX_SAFE_INTEGER) return priority + 1;
-  throw new FlowError("BAD_REQUEST", "No priority is left above the highest one.", {
+  throw new FlowError("BAD_REQUEST", "No priority is left above the highest one", {
     hint: "Give the feature with the highest priority number a lower one.",
   });
 }

@@ -213,7 +213,7 @@ export function cycleDetected(
   const rest = path.length > NAMED_IDS ? ` → … → ${String(path.at(-1))}` : "";
   return new FlowError(
     "CYCLE_DETECTED",
-    `${action}: the dependencies would go in a circle (${named}${rest}).`,
+    `${action}: the dependencies would go in a circle (${named}${rest})`,
     { hint: "Remove one dependency of the circle.", context: { ...context, path } },
   );
 }

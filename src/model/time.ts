@@ -16,7 +16,7 @@ const ISO_TEXT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
  */
 export function toIso(ms: number): string {
   if (!(ms >= EARLIEST_MS && ms <= LATEST_MS)) {
-    throw new FlowError("BAD_REQUEST", `${String(ms)} is no time between the years 0 and 9999.`);
+    throw new FlowError("BAD_REQUEST", `${String(ms)} is no time between the years 0 and 9999`);
   }
   return new Date(ms).toISOString();
 }

@@ -21,12 +21,12 @@ const MAX_TIME_MS = 2 ** 48 - 1;
  */
 export function encodeUlid(timeMs: number, randomBytes10: Uint8Array): string {
   if (!Number.isSafeInteger(timeMs) || timeMs < 0 || timeMs > MAX_TIME_MS) {
-    throw new FlowError("BAD_REQUEST", `${String(timeMs)} is no time that a ULID can hold.`);
+    throw new FlowError("BAD_REQUEST", `${String(timeMs)} is no time that a ULID can hold`);
   }
   if (randomBytes10.length !== RANDOM_BYTES) {
     throw new FlowError(
       "BAD_REQUEST",
-      `A ULID needs ${RANDOM_BYTES} random bytes, not ${randomBytes10.length}.`,
+      `A ULID needs ${RANDOM_BYTES} random bytes, not ${randomBytes10.length}`,
     );
   }
   return (
@@ -73,7 +73,7 @@ export function nextUlid(previous: string | null, nowMs: number, random: () => U
 }
 
 function requireUlid(id: string): void {
-  if (!isUlid(id)) throw new FlowError("BAD_REQUEST", `${JSON.stringify(id)} is no ULID.`);
+  if (!isUlid(id)) throw new FlowError("BAD_REQUEST", `${JSON.stringify(id)} is no ULID`);
 }
 
 /** 40 bits stay exact in a number; 80 would not. */

@@ -30,12 +30,18 @@ export const TURN_MS = 8;
 const LOOK_MS = 2;
 /** How long the guard may lie free while the first in the queue does not take it. */
 const SKIP_MS = 40;
-/** The first in the queue looks so often, each one behind it later. */
+/** The first in the queue looks so often, each one behind it by so much later: no turn is shorter. */
 const POLL_MS = 1;
-const POLL_MAX_MS = 20;
+const POLL_STEP_MS = 4;
+const POLL_MAX_MS = 40;
+/** The first two watch the holder; those behind them, lest all do the same, only so often. */
+const WATCHERS = 2;
+const FAR_LOOK_MS = 50;
 /** A pause of the waiter itself counts at most so much as time in which it saw the holder silent. */
 const OBSERVED_MAX_MS = 100;
 
+/** A ticket so old is nobody's, or of one that was stopped: no place is kept for it any longer. */
+const TICKET_MS = 60_000;
 /** How often a waiter asks whether the holder's process lives (30 µs). */
 const CHECK_MS = 25;
 
@@ -111,9 +117,11 @@ export class Guard {
         if (elapsed > timeoutMs) throw this.#timedOut(Math.round(timeoutMs));
         ticket ??= this.#queueUp();
         const now = monotonicMs();
-        this.#observe(watch, Math.min(now - lookedAt, OBSERVED_MAX_MS));
-        lookedAt = now;
-        const wait = Math.min(POLL_MAX_MS, POLL_MS * (1 + 2 * position));
+        if (position < WATCHERS || now - lookedAt >= FAR_LOOK_MS) {
+          this.#observe(watch, Math.min(now - lookedAt, OBSERVED_MAX_MS));
+          lookedAt = now;
+        }
+        const wait = position === 0 ? POLL_MS : Math.min(POLL_MAX_MS, POLL_STEP_MS * position);
         await this.#options.sleep(Math.min(wait, Math.max(1, timeoutMs - elapsed)));
       }
     } finally {
@@ -204,7 +212,8 @@ export class Guard {
     for (const name of this.#disk.list(GUARD_QUEUE) ?? []) {
       const path = inFolder(GUARD_QUEUE, name);
       const ticket = this.#readOwner(path);
-      if (ticket === null || isAlive(ticket) === false) this.#disk.remove(path);
+      const isDead = ticket === null || isAlive(ticket) === false;
+      if (isDead || this.#options.wallMs() - madeAt(name) > TICKET_MS) this.#disk.remove(path);
     }
   }
 
@@ -303,6 +312,11 @@ export class Guard {
       hint: "Try again; a transaction elsewhere may be running long.",
     });
   }
+}
+
+/** When a ticket was made, by the wall clock's ms in its name. */
+function madeAt(ticket: string): number {
+  return Number.parseInt(ticket, 36) || 0;
 }
 
 /** What a waiter has seen of the holder, in its own time. */

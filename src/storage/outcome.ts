@@ -19,7 +19,16 @@ export function unknownOutcome(
   });
 }
 
-/** The journal went with `local/` while a change was made. */
+/**
+ * The journal went with `local/` while a change was made: nobody can finish it any more.
+ */
 export function goneOutcome(): FlowError {
-  return unknownOutcome("local/ was removed meanwhile");
+  return new FlowError(
+    "IO",
+    "Cannot tell whether the change was kept: local/ was removed meanwhile",
+    {
+      context: { outcome: "unknown", mustReopen: false, file: JOURNAL },
+      hint: "Look again: some of the files may hold the change. Do not remove .flow/local/ while stores are open.",
+    },
+  );
 }

@@ -67,7 +67,16 @@ function fillSqlite(db, count) {
   db.transaction(() => {
     for (const [index, input] of inputs(count).entries()) {
       const dependencies = JSON.stringify(index < 3 ? [] : [index - 2]);
-      insert.run(index + 1, input.category, input.name, input.description, JSON.stringify(input.steps), dependencies, now, now);
+      insert.run(
+        index + 1,
+        input.category,
+        input.name,
+        input.description,
+        JSON.stringify(input.steps),
+        dependencies,
+        now,
+        now,
+      );
     }
   })();
 }
@@ -93,7 +102,9 @@ function report(what, goal, ours, theirs, names) {
     beside: names,
   };
   rows.push(row);
-  console.log(`${what.padEnd(44)} ${row.ratio.padStart(6)} (${row.spread})  goal ${goal}  ms ${row.ms}  ${names}`);
+  console.log(
+    `${what.padEnd(44)} ${row.ratio.padStart(6)} (${row.spread})  goal ${goal}  ms ${row.ms}  ${names}`,
+  );
 }
 
 /** The same number of calls of both, round by round; the time of one call in ms. */
@@ -128,13 +139,18 @@ async function reads(count) {
     getReady: () => {
       const list = everything();
       const passing = new Set(list.filter((f) => f.passes).map((f) => f.id));
-      return list.filter((f) => !f.passes && !f.inProgress && f.dependencies.every((id) => passing.has(id)));
+      return list.filter(
+        (f) => !f.passes && !f.inProgress && f.dependencies.every((id) => passing.has(id)),
+      );
     },
     getAll: everything,
     getStats: () => {
       const list = everything();
       const passing = new Set(list.filter((f) => f.passes).map((f) => f.id));
-      return { total: list.length, blocked: list.filter((f) => f.dependencies.some((id) => !passing.has(id))).length };
+      return {
+        total: list.length,
+        blocked: list.filter((f) => f.dependencies.some((id) => !passing.has(id))).length,
+      };
     },
     getGraph: () => {
       const list = everything();
@@ -145,11 +161,19 @@ async function reads(count) {
   };
   const calls = Math.max(3, Math.round(2000 / count));
   if (count === 1000) {
-    const [a, b] = await alternate((n) => store.features.getById((n % count) + 1), (n) => fromRow(one.get((n % count) + 1)), 2000);
+    const [a, b] = await alternate(
+      (n) => store.features.getById((n % count) + 1),
+      (n) => fromRow(one.get((n % count) + 1)),
+      2000,
+    );
     report("get by id, looked within 20 ms", "<= 0.5", a, b, "better-sqlite3");
   }
   for (const name of ["getAll", "getReady", "getStats", "getGraph"]) {
-    const [a, b] = await alternate(() => store.features[name](), () => sql[name](), calls);
+    const [a, b] = await alternate(
+      () => store.features[name](),
+      () => sql[name](),
+      calls,
+    );
     report(`${name} of ${count}, looked within 20 ms`, "<= 0.5", a, b, "better-sqlite3");
     const late = [];
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -158,14 +182,21 @@ async function reads(count) {
       await store.features[name]();
       late.push(performance.now() - start);
     }
-    report(`${name} of ${count}, looked longer ago`, "<= 1", late, late.map(() => median(b)), "better-sqlite3");
+    report(
+      `${name} of ${count}, looked longer ago`,
+      "<= 1",
+      late,
+      late.map(() => median(b)),
+      "better-sqlite3",
+    );
   }
   const opened = [];
   const bare = [];
   const folder = join(store.root, "features");
   for (let round = 0; round < ROUNDS; round += 1) {
     let start = performance.now();
-    for (const name of fs.readdirSync(folder)) JSON.parse(fs.readFileSync(join(folder, name), "utf8"));
+    for (const name of fs.readdirSync(folder))
+      JSON.parse(fs.readFileSync(join(folder, name), "utf8"));
     bare.push(performance.now() - start);
     const fresh = await FlowStore.open(store.root);
     start = performance.now();
@@ -173,7 +204,13 @@ async function reads(count) {
     opened.push(performance.now() - start);
     await fresh.close();
   }
-  report(`getAll of ${count}, just opened`, "<= 1.5", opened, bare, "reading and parsing the files by fs");
+  report(
+    `getAll of ${count}, just opened`,
+    "<= 1.5",
+    opened,
+    bare,
+    "reading and parsing the files by fs",
+  );
   await store.close();
   db.close();
 }
@@ -184,7 +221,10 @@ function bareClaims(store) {
   const folder = temporary();
   const journal = fs.openSync(join(folder, "journal"), "a");
   const log = fs.openSync(join(folder, "log"), "a");
-  const document = fs.readFileSync(join(store.root, "features", fs.readdirSync(join(store.root, "features"))[0]), "utf8");
+  const document = fs.readFileSync(
+    join(store.root, "features", fs.readdirSync(join(store.root, "features"))[0]),
+    "utf8",
+  );
   const line = `${"e".repeat(380)}\n`;
   return (n) => {
     const file = join(folder, `document-${n}`);
@@ -208,18 +248,36 @@ async function claims() {
   const bare = Array.from({ length: count }, (_, n) => prepareBare(n));
   const db = await openSqlite("FULL");
   fillSqlite(db, count);
-  const take = db.prepare("UPDATE features SET in_progress = 1, updated_at = ? WHERE id = ? AND in_progress = 0 AND passes = 0");
-  const log = db.prepare("INSERT INTO change_events (feature_id, event_type, field, old_value, new_value, agent, source, created_at) VALUES (?,?,?,?,?,?,?,?)");
+  const take = db.prepare(
+    "UPDATE features SET in_progress = 1, updated_at = ? WHERE id = ? AND in_progress = 0 AND passes = 0",
+  );
+  const log = db.prepare(
+    "INSERT INTO change_events (feature_id, event_type, field, old_value, new_value, agent, source, created_at) VALUES (?,?,?,?,?,?,?,?)",
+  );
   const sqlite = db.transaction((id) => {
     const now = new Date().toISOString();
     take.run(now, id);
     log.run(id, "claimed", "status", "pending", "in_progress", "agent", "api", now);
   });
   const calls = 100;
-  const first = await alternate((n) => store.features.claimAndGet(n + 1), (n) => bare[n](), calls);
-  report("claim with its event, durable", "<= 1.4", first[0], first[1], "bare file operations of the protocol");
+  const first = await alternate(
+    (n) => store.features.claimAndGet(n + 1),
+    (n) => bare[n](),
+    calls,
+  );
+  report(
+    "claim with its event, durable",
+    "<= 1.4",
+    first[0],
+    first[1],
+    "bare file operations of the protocol",
+  );
   const used = calls * (ROUNDS + 2);
-  const second = await alternate((n) => store.features.claimAndGet(used + n + 1), (n) => sqlite(n + 1), Math.floor((count - used) / (ROUNDS + 2)));
+  const second = await alternate(
+    (n) => store.features.claimAndGet(used + n + 1),
+    (n) => sqlite(n + 1),
+    Math.floor((count - used) / (ROUNDS + 2)),
+  );
   report("claim with its event, durable", "published", second[0], second[1], "better-sqlite3 FULL");
   await store.close();
   db.close();
@@ -229,7 +287,9 @@ async function claims() {
 async function together() {
   const size = 64;
   const store = await FlowStore.openTemporary();
-  await store.features.createBulk(inputs(size * 2 * (ROUNDS + 1)).map((input) => ({ ...input, dependencies: [] })));
+  await store.features.createBulk(
+    inputs(size * 2 * (ROUNDS + 1)).map((input) => ({ ...input, dependencies: [] })),
+  );
   await pause(500);
   const times = [[], []];
   let id = 1;
@@ -257,7 +317,9 @@ async function bulk() {
     let start = performance.now();
     await store.features.createBulk(list);
     const ours = performance.now() - start;
-    const texts = fs.readdirSync(join(store.root, "features")).map((name) => fs.readFileSync(join(store.root, "features", name), "utf8"));
+    const texts = fs
+      .readdirSync(join(store.root, "features"))
+      .map((name) => fs.readFileSync(join(store.root, "features", name), "utf8"));
     const folder = temporary();
     start = performance.now();
     for (let n = 0; n < count; n += 1) fs.writeFileSync(join(folder, `${n}.json`), texts[n]);
@@ -267,7 +329,13 @@ async function bulk() {
     times[0].push(ours);
     times[1].push(bare);
   }
-  report("1,000 features in one bulk, durable", "<= 1.5", times[0], times[1], "creating 1,000 files bare, not durable");
+  report(
+    "1,000 features in one bulk, durable",
+    "<= 1.5",
+    times[0],
+    times[1],
+    "creating 1,000 files bare, not durable",
+  );
 }
 
 // ---- many processes ----------------------------------------------------------------------------
@@ -282,19 +350,33 @@ async function crowd() {
     rates[0].push(await race("flowstore", store.root, count, processes));
     await store.close();
     const folder = temporary();
-    for (let n = 1; n <= count; n += 1) fs.writeFileSync(join(folder, `${n}.json`), JSON.stringify({ id: n, description: "x".repeat(300) }));
+    for (let n = 1; n <= count; n += 1)
+      fs.writeFileSync(
+        join(folder, `${n}.json`),
+        JSON.stringify({ id: n, description: "x".repeat(300) }),
+      );
     fs.writeFileSync(join(folder, "events.jsonl"), "");
     rates[1].push(await race("lockfile", folder, count, processes));
   }
-  report("1,000 claims by 8 processes", "<= 0.33", rates[0], rates[1], "proper-lockfile + write-file-atomic loop");
+  report(
+    "1,000 claims by 8 processes",
+    "<= 0.33",
+    rates[0],
+    rates[1],
+    "proper-lockfile + write-file-atomic loop",
+  );
 }
 
 /** Time from the first to the last claim, in ms. */
 async function race(kind, folder, count, processes) {
   const workers = Array.from({ length: processes }, (_, n) =>
-    spawn(process.execPath, [join(here, "claimer.mjs"), kind, folder, String(count), `agent-${n}`], {
-      stdio: ["pipe", "pipe", "inherit"],
-    }),
+    spawn(
+      process.execPath,
+      [join(here, "claimer.mjs"), kind, folder, String(count), `agent-${n}`],
+      {
+        stdio: ["pipe", "pipe", "inherit"],
+      },
+    ),
   );
   const lines = workers.map((worker) => {
     let text = "";
@@ -306,7 +388,10 @@ async function race(kind, folder, count, processes) {
   for (const worker of workers) worker.stdin.end("go\n");
   await Promise.all(lines.map(({ ended }) => ended));
   const time = performance.now() - start;
-  const claimed = lines.reduce((sum, { text }) => sum + Number(/claimed (\d+)/.exec(text())?.[1] ?? 0), 0);
+  const claimed = lines.reduce(
+    (sum, { text }) => sum + Number(/claimed (\d+)/.exec(text())?.[1] ?? 0),
+    0,
+  );
   if (claimed !== count) throw new Error(`${kind}: ${claimed} of ${count} were claimed`);
   return time;
 }
@@ -316,11 +401,14 @@ async function race(kind, folder, count, processes) {
 async function cli() {
   const store = await FlowStore.openTemporary();
   await store.features.createBulk(inputs(1000));
-  await store.close;
+  await pause(300);
   const main = join(repository, "dist", "bin", "main.js");
   const times = [[], []];
   for (let round = 0; round < ROUNDS + 3; round += 1) {
-    for (const [which, args] of [[main, "feature", "ready", "--json", "--dir", store.root], ["-e", "0"]].entries()) {
+    for (const [which, args] of [
+      [main, "feature", "ready", "--json", "--dir", store.root],
+      ["-e", "0"],
+    ].entries()) {
       const start = performance.now();
       const { status, stderr } = spawnSync(process.execPath, args, { maxBuffer: 1 << 28 });
       if (status !== 0) throw new Error(`${args.join(" ")}: ${stderr}`);

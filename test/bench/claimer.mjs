@@ -40,7 +40,10 @@ async function byLockfile() {
         const feature = JSON.parse(fs.readFileSync(file, "utf8"));
         if (feature.agent === undefined) {
           await write(file, JSON.stringify({ ...feature, agent }));
-          fs.appendFileSync(join(folder, "events.jsonl"), `${JSON.stringify({ id, agent, type: "claimed", pad: "x".repeat(250) })}\n`);
+          fs.appendFileSync(
+            join(folder, "events.jsonl"),
+            `${JSON.stringify({ id, agent, type: "claimed", pad: "x".repeat(250) })}\n`,
+          );
           claimed += 1;
         }
       } finally {

@@ -20,6 +20,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   "feature blocked": [],
   "feature next": [],
   "feature claim": ["--next", "--lease", "30m"],
+  "feature renew": ["1", "--lease", "1h"],
   "feature release": ["1"],
   "feature start": ["1"],
   "feature pass": ["1", "2"],

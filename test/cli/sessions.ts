@@ -228,13 +228,13 @@ export const SESSIONS: readonly Session[] = [
         exit: 2,
         stderr: [
           'flowstore: The option "--limit" needs a value',
-          "  A value that begins with a dash: --limit=VALUE",
+          "  Written as --limit=VALUE, the value may begin with a dash.",
         ],
       },
       {
         run: ["lock", "--task", "t"],
         exit: 2,
-        stderr: ['flowstore: There is no command "lock"', "  See flowstore --help"],
+        stderr: ['flowstore: There is no command "lock"', "  flowstore --help lists the commands."],
       },
     ],
   },

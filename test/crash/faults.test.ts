@@ -184,7 +184,9 @@ async function checkReopened(one: Case, raw: Disk, answer: Answer): Promise<void
   await assertTidyAfterOneMore(raw, storage);
 }
 
-async function countOperations(one: Omit<Case, "before" | "after">): Promise<{ count: number; after: string }> {
+async function countOperations(
+  one: Omit<Case, "before" | "after">,
+): Promise<{ count: number; after: string }> {
   const raw = one.start.crash("all");
   const { disk, control } = failing(raw, Infinity, { errno: "EIO", forever: false }, one.meant);
   const storage = openStorage(disk, { ...HEAD, ...one.scenario.options });
@@ -196,7 +198,11 @@ async function countOperations(one: Omit<Case, "before" | "after">): Promise<{ c
   return { count: control.count, after };
 }
 
-async function tryAll(scenario: Scenario, faults: readonly Fault[], reading: boolean): Promise<string> {
+async function tryAll(
+  scenario: Scenario,
+  faults: readonly Fault[],
+  reading: boolean,
+): Promise<string> {
   const start = await prepared(scenario);
   const part = { scenario, start, meant: reading ? isReading : isMutating };
   const { count, after } = await countOperations(part);
@@ -220,7 +226,10 @@ async function tryAll(scenario: Scenario, faults: readonly Fault[], reading: boo
   if (failures.length > 0) {
     throw new AggregateError(
       failures,
-      `${failures.length} of ${answers.length}:\n${failures.map(({ message }) => message.slice(0, 700)).slice(0, 12).join("\n")}`,
+      `${failures.length} of ${answers.length}:\n${failures
+        .map(({ message }) => message.slice(0, 700))
+        .slice(0, 12)
+        .join("\n")}`,
     );
   }
   const tally = { ok: 0, IO: 0, unknown: 0, reopen: 0 };

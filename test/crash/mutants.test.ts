@@ -113,7 +113,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: "a rotation writes a seal that competes for the next number",
     file: "storage/journal",
-    search: 'handle.write(encodeLine({ kind: "seal", v: JOURNAL_VERSION, n: base, prev: this.head.id, id, next: name }));',
+    search:
+      'handle.write(encodeLine({ kind: "seal", v: JOURNAL_VERSION, n: base, prev: this.head.id, id, next: name }));',
     replacement: "this.open(name);",
     check: ROTATION,
   },
@@ -384,7 +385,10 @@ describe("the tests", () => {
           const path = join(folder, "dist", `${file}.js`);
           const text = readFileSync(path, "utf8");
           assert.equal(text.split(search).length, 2, `${rule}: "${search}" is not once in ${file}`);
-          writeFileSync(path, text.replace(search, () => replacement));
+          writeFileSync(
+            path,
+            text.replace(search, () => replacement),
+          );
           if (await passes(folder, check)) survivors.push(rule);
         };
       }

@@ -194,7 +194,7 @@ describe("create", () => {
     const error = refusal("BAD_REQUEST", () =>
       create(new TestStore(), { id: 1, uid: 2, steps: 3, mine: 1n } as never),
     );
-    assert.match(error.message, /; and 2 more\.$/);
+    assert.match(error.message, /; and 2 more$/);
     assert.equal((error.context["issues"] as unknown[]).length, 5);
   });
 
@@ -338,7 +338,9 @@ describe("changes of state", () => {
         const error = refusal("NOT_FOUND", () => act(ref));
         assert.equal(error.context[typeof ref === "number" ? "id" : "uid"], ref);
       }
-      assert.deepEqual(refusal("CONFLICT", () => act(4)).context["uids"], [uid(5003), uid(5004)]);
+      const { hint, context } = refusal("CONFLICT", () => act(4));
+      assert.deepEqual(context["uids"], [uid(5003), uid(5004)]);
+      assert.equal(hint, "Name the one you mean by its uid.");
       refusal("BAD_REQUEST", () => act(2, { claimedBy: "" }));
       refusal("BAD_REQUEST", () => act(2, { agent: "" }));
       refusal("BAD_REQUEST", () => act(2, { agent: null }));

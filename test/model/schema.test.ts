@@ -170,6 +170,36 @@ describe("documents", () => {
     );
   });
 
+  test("are explained in our words, with what stands there", () => {
+    const said = (document: object): string[] =>
+      explainFeatureDocument({ id: 1, name: "x", ...document }).map(
+        ({ path, message }) => `${path}: ${message}`,
+      );
+    const cases: [document: object, problem: string][] = [
+      [{ id: undefined }, "id: expected a whole number, got nothing"],
+      [{ id: "1" }, 'id: expected a whole number, got "1"'],
+      [{ id: 1.5 }, "id: expected a whole number, got 1.5"],
+      [{ id: 0 }, "id: expected a whole number from 1, got 0"],
+      [{ priority: 1e300 }, "priority: expected a whole number up to 9007199254740991, got 1e+300"],
+      [{ name: null }, "name: expected a text, got null"],
+      [{ steps: "one" }, 'steps: expected a list, got "one"'],
+      [{ steps: ["one", {}] }, "steps[1]: expected a text, got an object"],
+      [{ passes: "yes" }, 'passes: expected true or false, got "yes"'],
+      [{ claim: [] }, "claim: expected an object, got a list"],
+      [{ claim: { agent: "", at: "" } }, 'claim.agent: expected a text that is not empty, got ""'],
+      [{ uid: "x" }, 'uid: expected a ULID of 26 upper-case characters, got "x"'],
+    ];
+    for (const [document, problem] of cases) assert.deepEqual(said(document), [problem]);
+    assert.deepEqual(
+      explainCreateInput({ name: "x", dependencies: [2.5, { index: 0, more: 1 }] }),
+      [
+        { path: "dependencies[0]", message: "expected an id, a uid or { index }, got 2.5" },
+        { path: "dependencies[1]", message: 'no place for "more"' },
+      ],
+    );
+    assert.doesNotMatch(JSON.stringify(explainFeatureDocument(null)), /Invalid|received/);
+  });
+
   test("that nest too deep are refused and do not end the process", () => {
     const deep = (levels: number): unknown => JSON.parse("[".repeat(levels) + "]".repeat(levels));
     assert.ok(isFeatureDocument({ id: 1, name: "x", mine: deep(1000) }));

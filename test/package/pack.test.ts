@@ -63,7 +63,8 @@ describe("the packed package", () => {
     const orphans = [...paths].filter(
       (path) =>
         // The command is bundled into files of its own: it starts in two thirds of the time.
-        /^dist\/(?!bin\/).*\.js$/.test(path) && !paths.has(path.replace(/^dist(.*)\.js$/, "src$1.ts")),
+        /^dist\/(?!bin\/).*\.js$/.test(path) &&
+        !paths.has(path.replace(/^dist(.*)\.js$/, "src$1.ts")),
     );
     assert.deepEqual(orphans, []);
   });

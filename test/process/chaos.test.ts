@@ -193,9 +193,16 @@ async function checkEnd(root: string, notes: Notes, isWhole: boolean): Promise<n
   const lost = notes.ok.filter((tag) => !there.has(tag));
   const doubled = [...there].filter(([, times]) => times > 1).map(([tag]) => tag);
   const refused = notes.no.filter((tag) => there.has(tag));
-  assert.deepEqual({ lost, doubled, refused, damage }, { lost: [], doubled: [], refused: [], damage: [] });
+  assert.deepEqual(
+    { lost, doubled, refused, damage },
+    { lost: [], doubled: [], refused: [], damage: [] },
+  );
   if (isWhole) {
-    assert.deepEqual(await snapshot(storage), { sum: SUM, counter: tags.length, events: tags.length });
+    assert.deepEqual(await snapshot(storage), {
+      sum: SUM,
+      counter: tags.length,
+      events: tags.length,
+    });
     const numbers = events.map(({ event }) => (event.payload as { n: number }).n);
     const sequences = events.map(({ sequence }) => sequence);
     const counted = tags.map((_, index) => index + 1);

@@ -135,6 +135,26 @@ describe("the guard", () => {
     assert.equal(disk.stat(ticket), null);
   });
 
+  test("is not waited for again and again because of a ticket that nobody will ever use", async () => {
+    const { root, disk } = guardedRoot();
+    // Of a container that is gone: from here nobody can tell whether its process lives.
+    const ticket = inFolder(GUARD_QUEUE, "000000000-gone.json");
+    disk.create(ticket, JSON.stringify({ ...deadOwner(), pidNamespace: "pid:[1]" }));
+    const guard = newGuard(root);
+    await take(guard);
+    await guard.release();
+    assert.equal(disk.stat(ticket), null);
+    // A young one keeps its place.
+    const young = `${Date.now().toString(36).padStart(9, "0")}-young.json`;
+    disk.create(
+      inFolder(GUARD_QUEUE, young),
+      JSON.stringify({ ...deadOwner(), pidNamespace: "pid:[1]" }),
+    );
+    await take(guard);
+    await guard.release();
+    assert.deepEqual(disk.list(GUARD_QUEUE), [young]);
+  });
+
   test("that may not be tried is a failure, not a holder", async () => {
     const { root } = guardedRoot();
     for (const operation of ["makeFolder", "create", "list"]) {

@@ -14,7 +14,14 @@ import { nodeDisk } from "#src/disk/node-disk.js";
 import { MUTATING, wrapDisk } from "#src/disk/wrapped-disk.js";
 import type { Storage } from "#src/storage/storage.js";
 import { assertPlainFilesAreWhole } from "../crash/checks.ts";
-import { increment, makeRoot, openStorage, putValue, tempFolder, valueOf } from "../storage/support.ts";
+import {
+  increment,
+  makeRoot,
+  openStorage,
+  putValue,
+  tempFolder,
+  valueOf,
+} from "../storage/support.ts";
 
 const WORKER = fileURLToPath(new URL("./sleeper.worker.js", import.meta.url));
 const HEAD = { gitHead: () => "head" };
@@ -24,26 +31,50 @@ const COMMITS_OF_THE_OTHER = 2;
 /** `SLEEPER_STEP=1` tries every operation of the longer calls as well. */
 const STEP = Number(process.env["SLEEPER_STEP"] ?? 2);
 /** No call has more operations. */
-const MOST_OPERATIONS = 100;
+const MOST_OPERATIONS = 400;
 
-function otherCommits(root: string): void {
-  const { status, stderr } = spawnSync(process.execPath, [WORKER, root, String(COMMITS_OF_THE_OTHER)]);
+type Length = "short" | "long";
+
+/** Where the sleeper sleeps, and what the other one does meanwhile. */
+interface Sleep {
+  readonly before: (operation: string) => boolean;
+  readonly length?: Length;
+  readonly step?: number;
+}
+
+const CHANGING: Sleep = { before: (operation) => MUTATING.has(operation) };
+const READING: Sleep = {
+  before: (operation) => !MUTATING.has(operation) && operation !== "close",
+  step: STEP * 2,
+};
+
+function otherCommits(root: string, length: Length): void {
+  const { status, stderr } = spawnSync(process.execPath, [
+    WORKER,
+    root,
+    String(COMMITS_OF_THE_OTHER),
+    length,
+  ]);
   assert.equal(status, 0, String(stderr));
 }
 
 /** Lets a call sleep before its k-th operation; `false` when it has fewer. */
-async function sleepAt(k: number, act: (storage: Storage) => Promise<unknown>): Promise<boolean> {
+async function sleepAt(
+  k: number,
+  act: (storage: Storage) => Promise<unknown>,
+  { before, length = "short" }: Sleep,
+): Promise<boolean> {
   const root = tempFolder();
   const raw = nodeDisk(root);
   makeRoot(raw);
-  const before = openStorage(raw, HEAD);
-  await increment(before, "counter.json", "before");
-  await before.close();
+  const first = openStorage(raw, HEAD);
+  await increment(first, "counter.json", "before");
+  await first.close();
   let count = 0;
   const sleepy = wrapDisk(raw, (operation, _path, go) => {
-    if (MUTATING.has(operation)) {
+    if (before(operation)) {
       count += 1;
-      if (count === k) otherCommits(root);
+      if (count === k) otherCommits(root, length);
     }
     return go();
   });
@@ -68,11 +99,20 @@ async function checkEnd(root: string, expected: number, where: string): Promise<
   const plain = JSON.parse(disk.readText("features/counter.json") ?? "") as { n: number };
   const end = openStorage(root, HEAD);
   await end.recover();
-  const { n } = (await end.read((view) => valueOf<{ n: number }>(view, "counter.json"))) ?? { n: 0 };
+  const { n } = (await end.read((view) => valueOf<{ n: number }>(view, "counter.json"))) ?? {
+    n: 0,
+  };
   const { events, damage } = await end.events();
-  const numbers = events.map(({ sequence, event }) => [sequence, (event.payload as { n: number }).n]);
+  const numbers = events.map(({ sequence, event }) => [
+    sequence,
+    (event.payload as { n: number }).n,
+  ]);
   const counted = Array.from({ length: expected }, (_, index) => [index + 1, index + 1]);
-  assert.deepEqual({ plain: plain.n, n, numbers, damage }, { plain: expected, n: expected, numbers: counted, damage: [] }, where);
+  assert.deepEqual(
+    { plain: plain.n, n, numbers, damage },
+    { plain: expected, n: expected, numbers: counted, damage: [] },
+    where,
+  );
   assert.equal(disk.list("local/quarantine"), null, where);
   await increment(end);
   await end.close();
@@ -82,11 +122,12 @@ async function checkEnd(root: string, expected: number, where: string): Promise<
 
 async function everywhere(
   act: (storage: Storage) => Promise<unknown>,
-  step = 1,
+  sleep: Sleep,
 ): Promise<number> {
+  const { step = 1 } = sleep;
   let points = 0;
   for (let k = 1; k < MOST_OPERATIONS; k += step) {
-    if (!(await sleepAt(k, act))) return points;
+    if (!(await sleepAt(k, act, sleep))) return points;
     points += 1;
   }
   throw new Error("the call never passed");
@@ -94,7 +135,9 @@ async function everywhere(
 
 describe("a writer that sleeps before any operation of", () => {
   test("a commit loses nothing and puts nothing old back", async (t) => {
-    t.diagnostic(`${await everywhere((storage) => increment(storage))} points`);
+    const act = (storage: Storage): Promise<unknown> => increment(storage);
+    t.diagnostic(`${await everywhere(act, CHANGING)} points, changing`);
+    t.diagnostic(`${await everywhere(act, READING)} points, reading`);
   });
 
   test("a commit that makes the journal go on in a new file", async (t) => {
@@ -105,12 +148,17 @@ describe("a writer that sleeps before any operation of", () => {
         putValue(write, "long.json", { text: "x".repeat(270_000) });
         write.append({ stream: "counter:counter.json", type: "Incremented", payload: { n } });
       });
-    t.diagnostic(`${await everywhere(act, STEP)} points`);
+    t.diagnostic(`${await everywhere(act, { ...CHANGING, step: STEP })} points`);
+  });
+
+  test("a commit, while the other makes the journal go on in a new file", async (t) => {
+    const act = (storage: Storage): Promise<unknown> => increment(storage);
+    t.diagnostic(`${await everywhere(act, { ...CHANGING, length: "long" })} points`);
   });
 
   test("a transaction", async (t) => {
     const act = (storage: Storage): Promise<unknown> =>
       storage.transaction(async () => increment(storage), 5000);
-    t.diagnostic(`${await everywhere(act, STEP)} points`);
+    t.diagnostic(`${await everywhere(act, { ...CHANGING, step: STEP })} points`);
   });
 });

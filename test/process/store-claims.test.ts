@@ -48,7 +48,7 @@ test("of 16 processes that claim one feature one wins; the others learn who hold
 
 test(
   "32 processes claim 1,000 features, each exactly once",
-  { timeout: 120_000 },
+  { timeout: 200_000 },
   async (context) => {
     const FEATURES = 1000;
     const PROCESSES = 32;
@@ -65,7 +65,13 @@ test(
     const children = Array.from({ length: PROCESSES }, (_, index) => {
       const way = index < BY_NEXT ? "next" : "each";
       const seed = index < IN_PAIRS ? index >> 1 : index;
-      return Child.start(context, "store-claims", [project, `agent-${index}`, way, String(seed), String(FEATURES)]);
+      return Child.start(context, "store-claims", [
+        project,
+        `agent-${index}`,
+        way,
+        String(seed),
+        String(FEATURES),
+      ]);
     });
     await Promise.all(children.map((child) => child.next((line) => line === "ready")));
 

@@ -9,8 +9,9 @@ import { FlowStore } from "flowstore";
 import { tornFiles } from "./store-files.ts";
 import { heard, stopListening, tell } from "./store-worker.ts";
 
-/** Between two looks, so that the writers come to something too. */
-const PACE_MS = 8;
+/** After a look it rests so many times as long, so that the writers come to something too. */
+const REST = 4;
+const MIN_REST_MS = 5;
 
 const [project = "", sum = ""] = process.argv.slice(2);
 const store = await FlowStore.open(project, { readOnly: true });
@@ -30,14 +31,20 @@ async function lookAtCalls(): Promise<void> {
   seen.add(shares.map(({ share }) => share).join(" "));
 }
 
+async function paced(look: () => Promise<void>): Promise<void> {
+  const started = performance.now();
+  await look();
+  await after(Math.max(MIN_REST_MS, REST * (performance.now() - started)));
+}
+
 tell("ready");
-while (!stop) {
-  for (const torn of tornFiles(join(project, ".flow"))) faults.add(torn);
-  looks += 1;
+for (; !stop; looks += 1) {
+  await paced(async () => {
+    for (const torn of tornFiles(join(project, ".flow"))) faults.add(torn);
+  });
   for (let again = 0; again < 5 && !stop; again += 1) {
-    await lookAtCalls();
+    await paced(lookAtCalls);
     states += 1;
-    await after(PACE_MS);
   }
 }
 await told;

@@ -86,7 +86,7 @@ describe("a hand edit", () => {
   });
 
   for (const [what, bytes] of [
-    ["text", Buffer.from("{ \"n\": 40, \"mine\": true }")],
+    ["text", Buffer.from('{ "n": 40, "mine": true }')],
     ["no text", Buffer.from([0x7b, 0xff, 0xfe, 0x7d])],
   ] as const) {
     test(`between record and rename (${what}) goes to quarantine, and the commit stands`, async () => {
@@ -297,7 +297,10 @@ describe("a path that cannot be written", () => {
     stuck.now = true;
     assert.equal(await increment(next), 2);
     assert.equal(await increment(next), 3);
-    assert.deepEqual((await next.events()).events.map(({ sequence }) => sequence), [1, 2, 3]);
+    assert.deepEqual(
+      (await next.events()).events.map(({ sequence }) => sequence),
+      [1, 2, 3],
+    );
     assert.equal(raw.list("events")?.length, 2);
     await next.close();
   });
@@ -318,7 +321,10 @@ describe("a path that cannot be written", () => {
     stuck.now = false;
     assert.equal(await increment(storage), 3);
     const { events } = await storage.events();
-    assert.deepEqual(events.map(({ sequence }) => sequence), [1, 2, 3]);
+    assert.deepEqual(
+      events.map(({ sequence }) => sequence),
+      [1, 2, 3],
+    );
     await storage.close();
   });
 });

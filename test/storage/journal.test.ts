@@ -171,7 +171,10 @@ describe("of the lines of a journal", () => {
         () => journal.append(recordAfter(journal, "two"), true),
         () => reader(),
       ]) {
-        assert.throws(act, (error) => isFlowError(error, "UNSUPPORTED_FORMAT") || isFlowError(error, "IO"));
+        assert.throws(
+          act,
+          (error) => isFlowError(error, "UNSUPPORTED_FORMAT") || isFlowError(error, "IO"),
+        );
       }
       assert.equal(disk.operations, before, "nothing was written");
     }
@@ -193,7 +196,9 @@ describe("of the lines of a journal", () => {
     journal.mark(1, []);
     assert.deepEqual(reader().unapplied(), []);
     assert.deepEqual(
-      reader("next boot").unapplied().map(({ record }) => record.id),
+      reader("next boot")
+        .unapplied()
+        .map(({ record }) => record.id),
       ["one"],
     );
   });
@@ -301,7 +306,8 @@ describe("a journal that goes on in a new file", () => {
       assert.equal(one.file, writer.file);
       // Each commit is told, or it is told that anything may have happened.
       const known = one.told.filter((id) => committed.includes(id));
-      if (!one.told.includes("lost")) assert.deepEqual(known, committed.slice(index), `reader ${index}`);
+      if (!one.told.includes("lost"))
+        assert.deepEqual(known, committed.slice(index), `reader ${index}`);
     }
   });
 
@@ -313,7 +319,10 @@ describe("a journal that goes on in a new file", () => {
     writer.rotate({ sync: true });
     const after = reader();
     assert.deepEqual(
-      after.unapplied().map(({ record }) => record.id).filter((id) => /one|two/.test(id)),
+      after
+        .unapplied()
+        .map(({ record }) => record.id)
+        .filter((id) => /one|two/.test(id)),
       ["two"],
     );
     assert.ok(after.window.has(1), "until the floor rises");
@@ -336,7 +345,14 @@ describe("a journal that goes on in a new file", () => {
     const writer = open();
     commit(writer, "one");
     const prev = writer.head.id;
-    const seal: JournalLine = { kind: "seal", v: JOURNAL_VERSION, n: 2, prev, id: "s", next: "000000000002-gone.jsonl" };
+    const seal: JournalLine = {
+      kind: "seal",
+      v: JOURNAL_VERSION,
+      n: 2,
+      prev,
+      id: "s",
+      next: "000000000002-gone.jsonl",
+    };
     scribble(writer, encodeLine(seal));
     const other = open();
     assert.equal(other.head.id, "one");
@@ -395,13 +411,19 @@ describe("a failed sync", () => {
     const old = journal.file;
     const next = open(on);
     assert.notEqual(next.file, old);
-    assert.deepEqual(idsOf(next).filter((id) => /one|two/.test(id)), ["one"]);
+    assert.deepEqual(
+      idsOf(next).filter((id) => /one|two/.test(id)),
+      ["one"],
+    );
     assert.ok(commit(next, "three"));
     const left = disk.crash("nothing");
     const after = new Told(left, "next boot");
     after.tail();
     assert.equal(after.head.id, "three");
-    assert.deepEqual(idsOf(after).filter((id) => /one|two|three/.test(id)), ["one", "three"]);
+    assert.deepEqual(
+      idsOf(after).filter((id) => /one|two|three/.test(id)),
+      ["one", "three"],
+    );
   });
 
   test("of a relaxed record keeps what counted already", () => {

@@ -52,7 +52,10 @@ async function withStore<T>(
 }
 
 /** The segments that another clone wrote, as a merge would bring them. */
-async function otherClone(tags: readonly string[], nowMs = Date.now()): Promise<Map<string, string>> {
+async function otherClone(
+  tags: readonly string[],
+  nowMs = Date.now(),
+): Promise<Map<string, string>> {
   const disk = rooted();
   await withStore(
     disk,
@@ -92,7 +95,10 @@ describe("the segment that a clone writes", () => {
     ["a torn line at its end", (text: string) => `${text}{"id":"01`],
     ["a missing end", (text: string) => text.slice(0, -9)],
     ["zeros at its end", (text: string) => `${text}\0\0\0\0`],
-    ["another text of the same length", (text: string) => text.replace(/"n":1,"tag"/, '"n":7,"tag"')],
+    [
+      "another text of the same length",
+      (text: string) => text.replace(/"n":1,"tag"/, '"n":7,"tag"'),
+    ],
   ] as const) {
     test(`is another when it is found with ${what}`, async () => {
       const disk = rooted();
@@ -132,7 +138,9 @@ describe("the segment that a clone writes", () => {
       await increment(storage, "counter.json", "three");
       assert.deepEqual(await tagsOf(storage), ["two", "three"]);
     });
-    await withStore(disk, async (storage) => assert.deepEqual(await tagsOf(storage), ["two", "three"]));
+    await withStore(disk, async (storage) =>
+      assert.deepEqual(await tagsOf(storage), ["two", "three"]),
+    );
   });
 
   test("is finished by whoever comes next, whatever was written of a line", async () => {
@@ -148,7 +156,10 @@ describe("the segment that a clone writes", () => {
         if (isDead) throw ioError(operation, path, "EIO");
         return act();
       });
-      const killed = openStorage(dying, { ...HEAD, identity: { ...thisProcess(), pid: 2 ** 30, pidStart: null } });
+      const killed = openStorage(dying, {
+        ...HEAD,
+        identity: { ...thisProcess(), pid: 2 ** 30, pidStart: null },
+      });
       await increment(killed, "counter.json", "two").catch(() => undefined);
       await killed.close();
       const seen = openStorage(disk, { ...HEAD, readOnly: true });
@@ -174,19 +185,25 @@ describe("numbers", () => {
       await until(() => segments(disk).length === 2);
       await sleep(25);
       const { events } = await storage.events();
-      assert.deepEqual(events.map(({ sequence, provisional }) => [sequence, provisional]), [
-        [1, false],
-        [2, true],
-        [3, true],
-      ]);
+      assert.deepEqual(
+        events.map(({ sequence, provisional }) => [sequence, provisional]),
+        [
+          [1, false],
+          [2, true],
+          [3, true],
+        ],
+      );
       await increment(storage, "counter.json", "o2");
       const after = (await storage.events()).events;
-      assert.deepEqual(after.map(({ sequence, provisional }) => [sequence, provisional]), [
-        [1, false],
-        [2, false],
-        [3, false],
-        [4, false],
-      ]);
+      assert.deepEqual(
+        after.map(({ sequence, provisional }) => [sequence, provisional]),
+        [
+          [1, false],
+          [2, false],
+          [3, false],
+          [4, false],
+        ],
+      );
       assert.deepEqual(await tagsOf(storage), ["o1", "t1", "t2", "o2"]);
     });
     await withStore(disk, async (storage) => {
@@ -218,7 +235,9 @@ describe("numbers", () => {
     await withStore(disk, async (storage) => {
       for (let count = 0; count < 4; count += 1) {
         await increment(storage, "counter.json", `${count}`);
-        await storage.commit((write) => write.put("features", "long.json", `"${"x".repeat(140_000 + count)}"\n`));
+        await storage.commit((write) =>
+          write.put("features", "long.json", `"${"x".repeat(140_000 + count)}"\n`),
+        );
       }
       assert.doesNotMatch(storage.journal.file ?? "", /first/);
     });
@@ -254,7 +273,8 @@ describe("numbers", () => {
     disk.create(`${EVENTS}/${name}`, text.slice(0, -20));
     let reads = 0;
     const counting = wrapDisk(disk, (operation, path, act) => {
-      if ((operation === "open" || operation === "read") && path === `${EVENTS}/${name}`) reads += 1;
+      if ((operation === "open" || operation === "read") && path === `${EVENTS}/${name}`)
+        reads += 1;
       return act();
     });
     await withStore(counting, async (storage) => {
@@ -295,7 +315,9 @@ describe("the ids of events", () => {
       const [theirs = ""] = segments(disk);
       await withStore(disk, async (storage) => {
         await increment(storage, "counter.json", "own");
-        const own = (await storage.events()).events.find(({ event }) => (event.payload as { tag: string }).tag === "own");
+        const own = (await storage.events()).events.find(
+          ({ event }) => (event.payload as { tag: string }).tag === "own",
+        );
         assert.equal((own?.event.id ?? "") > theirs, follows);
       });
     }
@@ -334,7 +356,9 @@ describe("durability", () => {
     const disk = rooted();
     const storage = openStorage(disk, { ...HEAD, durability: "relaxed" });
     for (let count = 0; count < 30; count += 1) {
-      await storage.commit((write) => write.put("features", "long.json", `"${"x".repeat(30_000 + count)}"\n`));
+      await storage.commit((write) =>
+        write.put("features", "long.json", `"${"x".repeat(30_000 + count)}"\n`),
+      );
       if (count % 5 === 4) await storage.recover();
     }
     assert.ok(storage.journal.size < 500_000, `${storage.journal.size} bytes`);
@@ -352,9 +376,14 @@ describe("durability", () => {
     for (let count = 0; count < 10; count += 1) await increment(storage);
     assert.deepEqual(syncs, []);
     for (let count = 0; count < 30; count += 1) {
-      await storage.commit((write) => write.put("features", "long.json", `"${"x".repeat(60_000 + count)}"\n`));
+      await storage.commit((write) =>
+        write.put("features", "long.json", `"${"x".repeat(60_000 + count)}"\n`),
+      );
     }
-    assert.ok((disk.list("local/journal")?.length ?? 0) <= 2, disk.list("local/journal")?.join(" "));
+    assert.ok(
+      (disk.list("local/journal")?.length ?? 0) <= 2,
+      disk.list("local/journal")?.join(" "),
+    );
     await storage.close();
   });
 });

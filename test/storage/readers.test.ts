@@ -14,7 +14,15 @@ import { MUTATING, wrapDisk } from "#src/disk/wrapped-disk.js";
 import type { Storage } from "#src/storage/storage.js";
 import { isFault } from "#src/storage/view.js";
 import { add, stateOf } from "../crash/scenarios.ts";
-import { increment, makeRoot, openStorage, putValue, tempFolder, until, valueOf } from "./support.ts";
+import {
+  increment,
+  makeRoot,
+  openStorage,
+  putValue,
+  tempFolder,
+  until,
+  valueOf,
+} from "./support.ts";
 
 const HEAD = { gitHead: () => "head" };
 /** Nobody bears this pid. */
@@ -112,6 +120,7 @@ describe("a reader", () => {
     const reader = openStorage(disk, { readOnly: true });
     for (let n = 1; n <= 50; n += 1) {
       await increment(writer);
+      assert.equal(disk.readText("features/counter.json"), `{\n  "n": ${n}\n}\n`, "cat");
       assert.deepEqual(await reader.read((view) => valueOf(view, "counter.json")), { n });
       assert.equal((await reader.events()).events.length, n);
     }

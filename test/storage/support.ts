@@ -33,16 +33,14 @@ export function tempFolder(): string {
 export async function until(holds: () => boolean, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${holds.toString()}`);
+    if (performance.now() > deadline)
+      throw new Error(`not within ${withinMs} ms: ${holds.toString()}`);
     await sleep(2);
   }
 }
 
 /** Does every case, some at once: they wait for timers more than they compute. */
-export async function inLanes(
-  cases: Iterable<() => Promise<void>>,
-  atOnce: number,
-): Promise<void> {
+export async function inLanes(cases: Iterable<() => Promise<void>>, atOnce: number): Promise<void> {
   const iterator = cases[Symbol.iterator]();
   let hasFailed = false;
   const lane = async (): Promise<void> => {

@@ -47,7 +47,10 @@ describe("a transaction", () => {
     assert.equal(storage.journal.head.n, before + 1);
     assert.equal(await n(other), 2);
     const { events } = await other.events();
-    assert.deepEqual(events.map(({ event }) => `${event.n}/${event.of}`), ["1/1", "1/2", "2/2"]);
+    assert.deepEqual(
+      events.map(({ event }) => `${event.n}/${event.of}`),
+      ["1/1", "1/2", "2/2"],
+    );
     await storage.close();
   });
 
@@ -86,10 +89,17 @@ describe("a transaction", () => {
         await increment(storage, "b.json");
       }, LONG_MS);
     }, LONG_MS);
-    const values = [await n(storage, "a.json"), await n(storage, "b.json"), await n(storage, "c.json")];
+    const values = [
+      await n(storage, "a.json"),
+      await n(storage, "b.json"),
+      await n(storage, "c.json"),
+    ];
     assert.deepEqual(values, [1, 2, 0]);
     const { events } = await storage.events();
-    assert.deepEqual(events.map(({ event }) => event.stream), ["counter:a.json", "counter:b.json", "counter:b.json"]);
+    assert.deepEqual(
+      events.map(({ event }) => event.stream),
+      ["counter:a.json", "counter:b.json", "counter:b.json"],
+    );
     await storage.close();
   });
 
@@ -195,7 +205,10 @@ describe("a transaction", () => {
 
   test("of a stopped process whose reads changed ends with a conflict that may be tried again", async () => {
     const disk = rooted();
-    const slow = openStorage(disk, { ...HEAD, identity: { ...thisProcess(), pid: 2 ** 30, pidStart: null } });
+    const slow = openStorage(disk, {
+      ...HEAD,
+      identity: { ...thisProcess(), pid: 2 ** 30, pidStart: null },
+    });
     const other = openStorage(disk, HEAD);
     await increment(slow);
     // To the others its holder is dead: they take the guard from it while it "sleeps".
@@ -214,7 +227,10 @@ describe("a transaction", () => {
 
   test("of a stopped process is kept when what changed was none of its business", async () => {
     const disk = rooted();
-    const slow = openStorage(disk, { ...HEAD, identity: { ...thisProcess(), pid: 2 ** 30, pidStart: null } });
+    const slow = openStorage(disk, {
+      ...HEAD,
+      identity: { ...thisProcess(), pid: 2 ** 30, pidStart: null },
+    });
     const other = openStorage(disk, HEAD);
     await other.commit((write) => putValue(write, "a.json", { n: 1 }));
     await slow.transaction(async () => {
@@ -255,7 +271,10 @@ describe("a transaction", () => {
     await storage.close();
     await transaction;
     assert.match(disk.readText("features/counter.json") ?? "", /"n": 1/);
-    await assert.rejects(storage.transaction(async () => 0, LONG_MS), withCode("CLOSED"));
+    await assert.rejects(
+      storage.transaction(async () => 0, LONG_MS),
+      withCode("CLOSED"),
+    );
     await assert.rejects(increment(storage), withCode("CLOSED"));
   });
 
@@ -286,11 +305,20 @@ describe("calls of one process", () => {
     await increment(storage);
     counts.syncs = 0;
     const values = await Promise.all(Array.from({ length: 64 }, () => increment(storage)));
-    assert.deepEqual(values, Array.from({ length: 64 }, (_, index) => index + 2));
+    assert.deepEqual(
+      values,
+      Array.from({ length: 64 }, (_, index) => index + 2),
+    );
     assert.ok(counts.syncs <= 2, `${counts.syncs} syncs`);
     const { events } = await storage.events();
-    assert.deepEqual(events.map(({ sequence }) => sequence), Array.from({ length: 65 }, (_, i) => i + 1));
-    assert.ok(events.every(({ event }) => event.of === 1), "a batch each");
+    assert.deepEqual(
+      events.map(({ sequence }) => sequence),
+      Array.from({ length: 65 }, (_, i) => i + 1),
+    );
+    assert.ok(
+      events.every(({ event }) => event.of === 1),
+      "a batch each",
+    );
     await storage.close();
   });
 
@@ -305,7 +333,10 @@ describe("calls of one process", () => {
       }),
       increment(storage),
     ]);
-    assert.deepEqual(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ["fulfilled", "rejected", "fulfilled"],
+    );
     assert.equal(await n(storage), 2);
     assert.equal((await storage.events()).events.length, 2);
     await storage.close();
@@ -324,7 +355,10 @@ describe("calls of one process", () => {
       storage.commit((write) => putValue(write, "big.json", "too much")),
       increment(storage),
     ]);
-    assert.deepEqual(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ["fulfilled", "rejected", "fulfilled"],
+    );
     assert.ok(results[1]?.status === "rejected" && isFlowError(results[1].reason, "IO"));
     assert.equal(await n(storage), 2);
     assert.equal((await storage.events()).events.length, 2);
@@ -346,13 +380,20 @@ describe("calls of one process", () => {
     const storage = openStorage(failing, HEAD);
     await increment(storage);
     isArmed = true;
-    const results = await Promise.allSettled([increment(storage), increment(storage), increment(storage)]);
+    const results = await Promise.allSettled([
+      increment(storage),
+      increment(storage),
+      increment(storage),
+    ]);
     for (const result of results) {
       assert.ok(result.status === "rejected" && isFlowError(result.reason, "IO"));
       assert.equal(result.reason.context["outcome"], "unknown");
     }
     assert.equal(await increment(storage), 5, "it had happened, once");
-    assert.deepEqual((await storage.events()).events.map(({ sequence }) => sequence), [1, 2, 3, 4, 5]);
+    assert.deepEqual(
+      (await storage.events()).events.map(({ sequence }) => sequence),
+      [1, 2, 3, 4, 5],
+    );
     await storage.close();
   });
 
@@ -379,7 +420,8 @@ describe("calls of one process", () => {
     const disk = rooted();
     let isArmed = false;
     const failing = wrapDisk(disk, (operation, path, act) => {
-      if (isArmed && operation === "stat" && path === "events") throw ioError(operation, path, "EIO");
+      if (isArmed && operation === "stat" && path === "events")
+        throw ioError(operation, path, "EIO");
       return act();
     });
     const storage = openStorage(failing, HEAD);
@@ -388,7 +430,10 @@ describe("calls of one process", () => {
     await sleep(25);
     isArmed = true;
     const results = await Promise.allSettled([increment(storage), increment(storage)]);
-    assert.deepEqual(results.map(({ status }) => status), ["rejected", "rejected"]);
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ["rejected", "rejected"],
+    );
     isArmed = false;
     assert.equal(await increment(storage), 2);
     await storage.close();

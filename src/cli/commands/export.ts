@@ -48,7 +48,8 @@ export const exportCommand: Command = {
       isConfirmation: true,
       text: async () => {
         const { visible } = await import("../render/safe-text.ts");
-        return `Wrote ${features.length} features to ${visible(file)}`;
+        const { counted } = await import("../render/counted.ts");
+        return `Wrote ${counted(features.length, "feature")} to ${visible(file)}`;
       },
     };
   },

@@ -1,25 +1,32 @@
 /** Taking features to work on them, and giving them back. */
 import { FlowError } from "../../errors.ts";
 import type { Feature, FlowStore } from "../../index.ts";
+import { HOLDER, markOptionsOf, NOTE, noteOf, REVISION } from "../change-options.ts";
 import type { Command, CommandContext, CommandResult } from "../command.ts";
-import { FEATURE_REF, listOf } from "../data-shapes.ts";
+import { FEATURE_EACH, FEATURE_REF, listOf } from "../data-shapes.ts";
 import { readDuration } from "../values.ts";
 import { changed, changeEach, idsOf, MANY } from "./each-feature.ts";
 import { reasonForNone, REASON_TEXTS } from "./feature-next.ts";
 
 export const claim: Command = {
-  usage: "[ID… | --next] [--actor NAME] [--lease 30m] [--category NAME]",
+  usage: "[ID… | --next] [--lease 30m] [options]",
   details: [
     "Of any number of agents that try, exactly one gets a feature; the others, and",
     "the same agent again, fail with exit code 5 and error.context.holder.",
-    "Without an ID, or with --next, it takes the best feature that is ready.",
+    "Without an ID, or with --next, it takes the ready feature with the highest score",
+    "(see feature next). When none is ready: exit code 0, data null, and meta.reason.",
     "Several IDs: all or none. The ID - reads IDs from standard input.",
   ].join("\n"),
   options: {
     next: { type: "boolean", help: "Take the ready feature with the highest score" },
-    lease: { type: "string", value: "DURATION", help: "End the claim by itself: 30m, 2h, 90s" },
+    lease: {
+      type: "string",
+      value: "DURATION",
+      help: "The claim ends by itself after 30m, 2h, 90s",
+    },
     "require-ready": { type: "boolean", help: "Refuse a feature that waits for others" },
     category: { type: "string", value: "NAME", help: "With --next: only of this category" },
+    ...NOTE,
   },
   positionals: { min: 0, max: MANY },
   examples: [
@@ -42,7 +49,7 @@ export const claim: Command = {
     const requireReady = context.options.flag("require-ready");
     const store = await context.openStore("write");
     const features = await changeEach(context, store, ids, (id) =>
-      store.features.claimAndGet(id, { ...leaseMs, requireReady }),
+      store.features.claimAndGet(id, { ...leaseMs, requireReady, ...noteOf(context) }),
     );
     return changed(context, features, "Claimed");
   },
@@ -60,19 +67,61 @@ async function claimNext(
   const feature = await store.features.claimNext({
     ...leaseMs,
     ...(category === undefined ? {} : { category }),
+    ...noteOf(context),
   });
   if (feature !== null) return changed(context, [feature], "Claimed");
   const reason = reasonForNone(await store.features.getAll(), category);
   return { data: null, meta: { reason }, text: () => REASON_TEXTS[reason] };
 }
 
-export const release: Command = {
-  usage: "ID… | --expired",
+export const renew: Command = {
+  usage: "ID… --lease 30m [--actor NAME]",
   details: [
-    "The features are pending again. With --expired, those whose lease is over:",
-    "they count as released already; this writes it down.",
+    "The lease then ends that long from now; a claim without one gets one. When the",
+    "actor does not hold it, or not any more because its lease is over: exit code 5.",
+    "Several IDs: all or none. The ID - reads IDs from standard input.",
   ].join("\n"),
-  options: { expired: { type: "boolean", help: "All features whose lease is over" } },
+  options: {
+    lease: { type: "string", value: "DURATION", help: "How long from now on: 30m, 2h, 90s" },
+  },
+  positionals: { min: 1, max: MANY },
+  examples: ["flowstore feature renew 3 --lease 30m --actor agent-1"],
+  data: FEATURE_EACH,
+  async run(context) {
+    const lease = context.options.text("lease");
+    if (lease === undefined) throw new FlowError("BAD_REQUEST", "Say how long: give --lease");
+    const leaseMs = readDuration(lease);
+    const ids = await idsOf(context);
+    const store = await context.openStore("write");
+    const agent = await actorOf(context, store);
+    const features = await changeEach(context, store, ids, (id) =>
+      store.features.renewClaim(id, agent, { leaseMs }),
+    );
+    return changed(context, features, "Renewed");
+  },
+};
+
+/** Who acts. The store finds it out by itself, but to renew it wants to be told. */
+async function actorOf({ options }: CommandContext, store: FlowStore): Promise<string> {
+  const named = options.text("actor") ?? process.env["FLOW_ACTOR"];
+  // Status reads the whole log, so it is asked only where nobody is named.
+  return named === undefined || named === "" ? (await store.status()).actor : named;
+}
+
+export const release: Command = {
+  usage: "ID… | --expired [options]",
+  details: [
+    "They are ready again, or blocked; one that nobody holds stays as it is.",
+    "--expired takes all whose lease is over. They count as released anyway; this writes",
+    "it into their files.",
+    "Several IDs: all or none. The ID - reads IDs from standard input.",
+  ].join("\n"),
+  options: {
+    expired: { type: "boolean", help: "All features whose lease is over" },
+    ...HOLDER,
+    ...REVISION,
+    ...NOTE,
+  },
   positionals: { min: 0, max: MANY },
   examples: ["flowstore feature release 3", "flowstore feature release --expired --json"],
   data: {
@@ -84,20 +133,26 @@ export const release: Command = {
     if (isExpired === context.positionals.length > 0) {
       throw new FlowError("BAD_REQUEST", "Name either IDs or --expired");
     }
-    if (isExpired) return releaseExpired(context, await context.openStore("write"));
+    if (isExpired) return releaseExpired(context);
     const ids = await idsOf(context);
+    const options = markOptionsOf(context, ids);
     const store = await context.openStore("write");
     const features = await changeEach(context, store, ids, (id) =>
-      store.features.clearInProgress(id),
+      store.features.clearInProgress(id, options),
     );
     return changed(context, features, "Released");
   },
 };
 
-async function releaseExpired(context: CommandContext, store: FlowStore): Promise<CommandResult> {
-  const ids: ReadonlySet<number | string> = new Set(await store.features.releaseExpired());
+async function releaseExpired(context: CommandContext): Promise<CommandResult> {
+  for (const name of ["claimed-by", "expected-revision"]) {
+    if (context.options.text(name) === undefined) continue;
+    throw new FlowError("BAD_REQUEST", `--${name} goes with IDs, not with --expired`);
+  }
+  const store = await context.openStore("write");
+  const ids: ReadonlySet<number> = new Set(await store.features.releaseExpired(noteOf(context)));
   const all: readonly Feature[] = ids.size === 0 ? [] : await store.features.getAll();
-  const released = all.filter(({ id, uid }) => ids.has(id) || ids.has(uid));
+  const released = all.filter(({ id }) => ids.has(id));
   const { text } = changed(context, released, "Released");
   return {
     data: released,

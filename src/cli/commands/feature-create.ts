@@ -1,6 +1,7 @@
 /** Adding features: one by options, or several from JSON. */
 import { FlowError } from "../../errors.ts";
 import type { CreateFeatureInput } from "../../index.ts";
+import { NOTE, noteOf } from "../change-options.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { FEATURE_REF, listOf } from "../data-shapes.ts";
 import { readInput } from "../input.ts";
@@ -13,7 +14,8 @@ export const create: Command = {
   usage: "NAME [options] | --from-json FILE",
   details: [
     "Without --priority it comes last. --from-json takes one feature or a list of",
-    'them, all or none; in a list a dependency may be { "index": n }, the nth of it.',
+    'them, all or none; in a list a dependency may be { "index": n }: a place in it,',
+    "from 0.",
   ].join("\n"),
   options: {
     description: { type: "string", value: "TEXT", help: "What it is about" },
@@ -22,6 +24,7 @@ export const create: Command = {
     step: { type: "string", multiple: true, value: "TEXT", help: "A step to do" },
     depends: { type: "string", multiple: true, value: "IDS", help: "What must pass first: 1,2" },
     "from-json": { type: "string", value: "FILE", help: "Read the input; - is standard input" },
+    ...NOTE,
   },
   positionals: { min: 0, max: 1 },
   examples: [
@@ -37,16 +40,19 @@ export const create: Command = {
     if (source === undefined) {
       const input = inputFromOptions(context);
       const store = await context.openStore("write");
-      return changed(context, [await store.features.create(input)], "Created");
+      return changed(context, [await store.features.create(input, noteOf(context))], "Created");
     }
     refuseMixed(context);
     const input = await inputFromJson(source);
     const store = await context.openStore("write");
     if (!Array.isArray(input)) {
-      const feature = await store.features.create(input as CreateFeatureInput);
+      const feature = await store.features.create(input as CreateFeatureInput, noteOf(context));
       return changed(context, [feature], "Created");
     }
-    const features = await store.features.createBulk(input as CreateFeatureInput[]);
+    const features = await store.features.createBulk(
+      input as CreateFeatureInput[],
+      noteOf(context),
+    );
     return {
       ...changed(context, features, "Created"),
       data: features,
@@ -60,6 +66,8 @@ function inputFromOptions({ positionals, options }: CommandContext): CreateFeatu
   if (name === undefined) {
     throw new FlowError("BAD_REQUEST", "A feature needs a name, or --from-json");
   }
+  // The library takes it, as flow-db did; at the command line it is a variable that was not set.
+  if (name.trim() === "") throw new FlowError("BAD_REQUEST", "The name of a feature is empty");
   const priority = options.text("priority");
   const description = options.text("description");
   const category = options.text("category");

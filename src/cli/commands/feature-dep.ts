@@ -1,5 +1,6 @@
 /** What a feature waits for. */
-import type { Feature, FlowStore } from "../../index.ts";
+import type { Feature, FlowStore, UpdateFeatureOptions } from "../../index.ts";
+import { NOTE, noteOf, REVISION, updateOptionsOf } from "../change-options.ts";
 import type { Command } from "../command.ts";
 import { FEATURE } from "../data-shapes.ts";
 import { readId, type FeatureRef } from "../values.ts";
@@ -9,32 +10,39 @@ type Change = (
   features: FlowStore["features"],
   id: FeatureRef,
   dep: FeatureRef,
+  options: UpdateFeatureOptions,
 ) => Promise<Feature>;
+
+const OPTIONS = { ...REVISION, ...NOTE };
 
 export const add = dependencyCommand(
   "add",
   "A circle is refused with exit code 5.",
-  (features, id, dep) => features.addDependency(id, dep),
+  (features, id, dep, options) => features.addDependency(id, dep, options),
 );
 export const remove = dependencyCommand(
   "rm",
   "What is not there is no error.",
-  (features, id, dep) => features.removeDependency(id, dep),
+  (features, id, dep, options) => features.removeDependency(id, dep, options),
 );
 
 function dependencyCommand(name: string, details: string, change: Change): Command {
   return {
-    usage: "ID DEP…",
+    usage: "ID DEP… [options]",
     details: `${details} Several DEPs: all or none.`,
-    options: {},
+    options: OPTIONS,
     positionals: { min: 2, max: MANY },
     examples: [`flowstore feature dep ${name} 3 1`, `flowstore feature dep ${name} 3 1 2 --json`],
     data: FEATURE,
     async run(context) {
-      const [id, ...deps] = context.positionals.map(readId);
+      const [id = 0, ...deps] = context.positionals.map(readId);
+      // The first dependency meets the revision and changes it; all are one transaction.
+      let options = updateOptionsOf(context, [id]);
       const store = await context.openStore("write");
-      const results = await changeEach(context, store, deps, (dep) => {
-        return change(store.features, id ?? 0, dep);
+      const results = await changeEach(context, store, deps, async (dep) => {
+        const feature = await change(store.features, id, dep, options);
+        options = noteOf(context);
+        return feature;
       });
       return changed(context, results.slice(-1), "Updated");
     },
@@ -42,16 +50,17 @@ function dependencyCommand(name: string, details: string, change: Change): Comma
 }
 
 export const set: Command = {
-  usage: "ID [DEP…]",
+  usage: "ID [DEP…] [options]",
   details: "Without a DEP it waits for nothing. A circle is refused with exit code 5.",
-  options: {},
+  options: OPTIONS,
   positionals: { min: 1, max: MANY },
   examples: ["flowstore feature dep set 3 1 2", "flowstore feature dep set 3"],
   data: FEATURE,
   async run(context) {
-    const [id, ...deps] = context.positionals.map(readId);
+    const [id = 0, ...deps] = context.positionals.map(readId);
+    const options = updateOptionsOf(context, [id]);
     const store = await context.openStore("write");
-    const feature = await store.features.setDependencies(id ?? 0, deps);
+    const feature = await store.features.setDependencies(id, deps, options);
     return changed(context, [feature], "Updated");
   },
 };

@@ -1,13 +1,14 @@
 /** Changing and deleting features. */
 import { FlowError } from "../../errors.ts";
 import type { FlowStore } from "../../index.ts";
+import { NOTE, REVISION, updateOptionsOf } from "../change-options.ts";
 import type { Command } from "../command.ts";
 import { FEATURE, listOf, objectOf } from "../data-shapes.ts";
 import { readAssignment, readId, readInteger, type FeatureRef } from "../values.ts";
 import { asNamed, changed, changeEach, idsOf, MANY } from "./each-feature.ts";
 
 export const update: Command = {
-  usage: "ID --set KEY=VALUE…",
+  usage: "ID --set KEY=VALUE… [options]",
   details: [
     "name, description and category take the text as it is, priority a whole number,",
     "steps and dependencies a JSON list. Any other key is kept with the feature: its",
@@ -15,6 +16,8 @@ export const update: Command = {
   ].join("\n"),
   options: {
     set: { type: "string", multiple: true, value: "KEY=VALUE", help: "A field and its value" },
+    ...REVISION,
+    ...NOTE,
   },
   positionals: { min: 1, max: 1 },
   examples: [
@@ -27,8 +30,9 @@ export const update: Command = {
     const entries = context.options.list("set").map(readAssignment);
     if (entries.length === 0) throw new FlowError("BAD_REQUEST", "Nothing to change: give --set");
     const patch = Object.fromEntries(entries.map(([key, text]) => [key, valueOf(key, text)]));
+    const options = updateOptionsOf(context, [id]);
     const store = await context.openStore("write");
-    return changed(context, [await store.features.update(id, patch)], "Updated");
+    return changed(context, [await store.features.update(id, patch, options)], "Updated");
   },
 };
 
@@ -57,12 +61,16 @@ interface Deletion {
 }
 
 export const deleteCommand: Command = {
-  usage: "ID… [--dry-run]",
+  usage: "ID… [options]",
   details: [
     "Features that waited for it wait for it no longer. Its history stays, its ID is",
     "not used again. Several IDs: all or none.",
   ].join("\n"),
-  options: { "dry-run": { type: "boolean", help: "Only tell what would be done" } },
+  options: {
+    "dry-run": { type: "boolean", help: "Only tell what would be done" },
+    ...REVISION,
+    ...NOTE,
+  },
   positionals: { min: 1, max: MANY },
   examples: ["flowstore feature delete 3 --dry-run", "flowstore feature delete 3 4"],
   data: {
@@ -75,10 +83,11 @@ export const deleteCommand: Command = {
   async run(context) {
     const dryRun = context.options.flag("dry-run");
     const ids = await idsOf(context);
+    const options = updateOptionsOf(context, ids);
     const store = await context.openStore(dryRun ? "read" : "write");
     const deletions: readonly Deletion[] = dryRun
-      ? await wouldDelete(store, ids)
-      : await changeEach(context, store, ids, (id) => store.features.delete(id));
+      ? await wouldDelete(store, ids, options.expectedRevision)
+      : await changeEach(context, store, ids, (id) => store.features.delete(id, options));
     return {
       data: asNamed(deletions),
       meta: { dryRun },
@@ -87,7 +96,8 @@ export const deleteCommand: Command = {
         deletions
           .map(({ id, removedFrom }) => {
             const waited = removedFrom.map((other) => `#${other}`).join(", ");
-            const freed = waited === "" ? "" : `; ${waited} no longer waits for it`;
+            const verb = removedFrom.length === 1 ? "waits" : "wait";
+            const freed = waited === "" ? "" : `; ${waited} no longer ${verb} for it`;
             return `${dryRun ? "Would delete" : "Deleted"} #${id}${freed}`;
           })
           .join("\n"),
@@ -95,7 +105,11 @@ export const deleteCommand: Command = {
   },
 };
 
-async function wouldDelete(store: FlowStore, ids: readonly FeatureRef[]): Promise<Deletion[]> {
+async function wouldDelete(
+  store: FlowStore,
+  ids: readonly FeatureRef[],
+  expectedRevision: string | undefined,
+): Promise<Deletion[]> {
   const features = await store.features.getAll();
   const gone = new Set<string>();
   const deletions: Deletion[] = [];
@@ -103,6 +117,12 @@ async function wouldDelete(store: FlowStore, ids: readonly FeatureRef[]): Promis
     const feature = await store.features.getById(ref);
     if (feature === null || gone.has(feature.uid)) {
       throw new FlowError("NOT_FOUND", `There is no feature ${ref}`, { context: { id: ref } });
+    }
+    if (expectedRevision !== undefined && expectedRevision !== feature.revision) {
+      throw new FlowError("CONFLICT", `Feature ${feature.id} has changed since it was read`, {
+        hint: "Read it again and decide anew.",
+        context: { id: feature.id, expected: expectedRevision, actual: feature.revision },
+      });
     }
     gone.add(feature.uid);
     const waiting = features.filter(({ uid, dependencies }) => {

@@ -10,11 +10,15 @@ const STATUSES = ["passing", "in_progress", "blocked", "ready"] as const;
 
 export const list: Command = {
   usage: "[--status NAME] [--category NAME] [--text WORDS] [--limit N] [--after CURSOR]",
-  details: "Sorted by priority, then by ID.",
+  details: "Sorted by priority, then by ID. --text takes upper and lower case as the same.",
   options: {
     status: { type: "string", value: "NAME", help: STATUSES.join(", ") },
     category: { type: "string", value: "NAME", help: "Only of this category" },
-    text: { type: "string", value: "WORDS", help: "Only with this text, without case" },
+    text: {
+      type: "string",
+      value: "WORDS",
+      help: "Only with this text in name, description or steps",
+    },
     limit: { type: "string", value: "N", help: "At most this many" },
     after: { type: "string", value: "CURSOR", help: "Go on after meta.next of the list before" },
   },
@@ -46,13 +50,25 @@ export const list: Command = {
   },
 };
 
-export const ready = simpleList("ready", (store) => store.features.getReady());
-export const blocked = simpleList("blocked", (store) => store.features.getBlocked());
+export const ready = simpleList(
+  "ready",
+  "Not passing, held by nobody, and all they need is passing.",
+  (store) => store.features.getReady(),
+);
+export const blocked = simpleList(
+  "blocked",
+  "Something that they need is not passing yet.",
+  (store) => store.features.getBlocked(),
+);
 
-function simpleList(name: string, read: (store: FlowStore) => Promise<Feature[]>): Command {
+function simpleList(
+  name: string,
+  details: string,
+  read: (store: FlowStore) => Promise<Feature[]>,
+): Command {
   return {
     usage: "",
-    details: "Sorted by priority, then by ID.",
+    details: `${details} Sorted by priority, then by ID.`,
     options: {},
     positionals: { min: 0, max: 0 },
     examples: [`flowstore feature ${name}`, `flowstore feature ${name} --json`],

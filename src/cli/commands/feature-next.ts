@@ -14,6 +14,11 @@ export const REASON_TEXTS: Readonly<Record<NoneReason, string>> = {
 
 export const next: Command = {
   usage: "[--category NAME]",
+  details: [
+    "Of the ready features the one with the highest score: first counts how many wait",
+    "for it, directly or not, then how early it stands in the order of dependencies,",
+    "then its priority. Changes nothing; somebody else may take it before you do.",
+  ].join("\n"),
   options: { category: { type: "string", value: "NAME", help: "Only of this category" } },
   positionals: { min: 0, max: 0 },
   examples: ["flowstore feature next", "flowstore feature next --category api --json"],

@@ -1,39 +1,54 @@
 /** Commands that change how far a feature is. */
-import type { Feature, FlowStore } from "../../index.ts";
+import type { Feature, FlowStore, MarkFeatureOptions } from "../../index.ts";
+import { HOLDER, markOptionsOf, NOTE, REVISION } from "../change-options.ts";
 import type { Command } from "../command.ts";
 import { FEATURE_EACH } from "../data-shapes.ts";
+import type { OptionSpec } from "../parse.ts";
 import type { FeatureRef } from "../values.ts";
 import { changed, changeEach, idsOf, MANY } from "./each-feature.ts";
 
-type Change = (features: FlowStore["features"], id: FeatureRef) => Promise<Feature>;
+type Change = (
+  features: FlowStore["features"],
+  id: FeatureRef,
+  options: MarkFeatureOptions,
+) => Promise<Feature>;
+
+/** `start` has no holder to ask for: what somebody holds cannot be started. */
+const GUARDS = { ...HOLDER, ...REVISION };
 
 export const pass = stateCommand({
   verb: "Passing",
   name: "pass",
-  details: "A claim on it ends. Features that only waited for it become ready.",
-  change: (features, id) => features.markPassing(id),
+  details: "Ends a claim on it. Features that only waited for it become ready.",
+  change: (features, id, options) => features.markPassing(id, options),
+  guards: GUARDS,
+  example: "flowstore feature pass 3 --actor agent-1 --claimed-by agent-1",
 });
 
 export const fail = stateCommand({
   verb: "Not passing",
   name: "fail",
-  details: "A claim on it ends. It is ready again, or blocked, as its dependencies are.",
-  change: (features, id) => features.markFailing(id),
+  details: "Ends a claim on it. It is ready again, or blocked, as its dependencies are.",
+  change: (features, id, options) => features.markFailing(id, options),
+  guards: GUARDS,
 });
 
 export const start = stateCommand({
   verb: "In progress",
   name: "start",
   details:
-    "Fails (exit code 5) when it is passing or in progress. To work among other agents use claim.",
-  change: (features, id) => features.markInProgress(id),
+    "The actor holds it, as after claim without --lease. When it is passing or in\n" +
+    "progress already: exit code 5.",
+  change: (features, id, options) => features.markInProgress(id, options),
+  guards: REVISION,
 });
 
 export const skip = stateCommand({
   verb: "Skipped",
   name: "skip",
   details: "Its priority becomes the highest number there is + 1; nothing else changes.",
-  change: (features, id) => features.skip(id),
+  change: (features, id, options) => features.skip(id, options),
+  guards: GUARDS,
 });
 
 interface StateCommand {
@@ -41,20 +56,30 @@ interface StateCommand {
   readonly name: string;
   readonly details: string;
   readonly change: Change;
+  readonly guards: Readonly<Record<string, OptionSpec>>;
+  /** Beside the two that all have. */
+  readonly example?: string;
 }
 
-function stateCommand({ verb, name, details, change }: StateCommand): Command {
+function stateCommand({ verb, name, details, change, guards, example }: StateCommand): Command {
   return {
-    usage: "ID…",
+    usage: "ID… [options]",
     details: `${details}\nSeveral IDs: all or none. The ID - reads IDs from standard input.`,
-    options: {},
+    options: { ...guards, ...NOTE },
     positionals: { min: 1, max: MANY },
-    examples: [`flowstore feature ${name} 3`, `flowstore feature ${name} 3 4 5 --json`],
+    examples: [
+      `flowstore feature ${name} 3`,
+      `flowstore feature ${name} 3 4 5 --json`,
+      ...(example === undefined ? [] : [example]),
+    ],
     data: FEATURE_EACH,
     async run(context) {
       const ids = await idsOf(context);
+      const options = markOptionsOf(context, ids);
       const store = await context.openStore("write");
-      const features = await changeEach(context, store, ids, (id) => change(store.features, id));
+      const features = await changeEach(context, store, ids, (id) =>
+        change(store.features, id, options),
+      );
       return changed(context, features, verb);
     },
   };

@@ -1,5 +1,5 @@
 /** What has happened: to one feature, and in the store. */
-import type { ChangeEvent, FlowStore, StoredEvent } from "../../index.ts";
+import type { FlowStore, StoredEvent } from "../../index.ts";
 import { FlowError } from "../../errors.ts";
 import type { Command } from "../command.ts";
 import { listOf } from "../data-shapes.ts";
@@ -29,36 +29,25 @@ export const history: Command = {
       data: entries,
       meta: { count: entries.length },
       text: async () => {
-        const { renderTable } = await import("../render/table.ts");
-        if (entries.length === 0) return "No events";
-        return renderTable<ChangeEvent>(
-          entries,
-          [
-            { title: "TIME", cell: ({ createdAt }) => createdAt, expendable: 2 },
-            { title: "EVENT", cell: ({ eventType }) => eventType },
-            { title: "CHANGE", cell: changeText, minWidth: 12 },
-            { title: "AGENT", cell: ({ agent }) => agent ?? "", minWidth: 6, expendable: 1 },
-          ],
-          context.terminal,
-        );
+        const { renderHistory } = await import("../render/event-table.ts");
+        return renderHistory(entries, context.terminal);
       },
     };
   },
 };
 
-function changeText({ field, oldValue, newValue }: ChangeEvent): string {
-  if (field === null) return newValue ?? "";
-  return `${field}: ${oldValue ?? ""} -> ${newValue ?? ""}`;
-}
-
 export const events: Command = {
   usage: "[options]",
-  details: "Oldest first.",
+  details: [
+    "The newest 50, or --limit, the oldest of them first. Types: created, claimed,",
+    "status_change, claim_released, lease_expired, skipped, updated, dependency_added,",
+    "dependency_removed, deleted. A TIME is 2026-11-21 or 2026-11-21T10:00:00Z, in UTC.",
+  ].join("\n"),
   options: {
     type: { type: "string", value: "NAME", help: "Only of this type" },
     agent: { type: "string", value: "NAME", help: "Only by this agent" },
     since: { type: "string", value: "TIME", help: "Only from this time on" },
-    until: { type: "string", value: "TIME", help: "Only up to this time" },
+    until: { type: "string", value: "TIME", help: "Only before this time" },
     feature: { type: "string", value: "ID", help: "Only of this feature" },
     stream: { type: "string", value: "NAME", help: "Only of this stream" },
     limit: { type: "string", value: "N", help: `The newest N; default ${DEFAULT_LIMIT}` },
@@ -97,24 +86,8 @@ export const events: Command = {
       data: found,
       meta: { count: found.length },
       text: async () => {
-        const { renderTable } = await import("../render/table.ts");
-        if (found.length === 0) return "No events";
-        return renderTable<StoredEvent>(
-          found,
-          [
-            { title: "#", cell: ({ sequence }) => String(sequence), align: "right" },
-            { title: "TIME", cell: ({ createdAt }) => createdAt, expendable: 3 },
-            { title: "STREAM", cell: ({ stream: name }) => name, minWidth: 8, expendable: 1 },
-            { title: "TYPE", cell: ({ type: name }) => name, minWidth: 8 },
-            {
-              title: "PAYLOAD",
-              cell: ({ payload }) => JSON.stringify(payload),
-              minWidth: 10,
-              expendable: 2,
-            },
-          ],
-          context.terminal,
-        );
+        const { renderEvents } = await import("../render/event-table.ts");
+        return renderEvents(found, context.terminal);
       },
     };
   },

@@ -14,6 +14,7 @@ const COUNT = { type: "integer" };
 export const importCommand: Command = {
   usage: "FILE… [--format NAME] [--dry-run]",
   details: [
+    "plain: a JSON list of features; jsonl: one of them a line; beads: issues.jsonl.",
     "All or nothing. A FILE may be a pattern in quotes, or - for standard input.",
     "Importing again updates what an earlier import made and makes nothing twice.",
     "Closed, done, cancelled and tombstone become passing; only blocking edges become",
@@ -62,9 +63,19 @@ export const importCommand: Command = {
         const { renderImport } = await import("../render/import-report.ts");
         return files.map((report) => renderImport(report, context.terminal)).join("\n\n");
       },
+      // What a dry run tells is what was asked for.
+      ...(dryRun ? {} : { textIfQuiet: () => problemsOf(files, context) }),
     };
   },
 };
+
+async function problemsOf(
+  files: readonly ImportReport[],
+  { terminal }: CommandContext,
+): Promise<string> {
+  const { renderProblems } = await import("../render/import-report.ts");
+  return files.flatMap((report) => renderProblems(report, terminal)).join("\n");
+}
 
 async function readPlans(context: CommandContext): Promise<Plan[]> {
   const { formatNamed, recogniseFormat } = await import("../../adapters/formats.ts");

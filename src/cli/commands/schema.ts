@@ -32,7 +32,7 @@ export const schema: Command = {
       throw new FlowError("BAD_REQUEST", `There is no schema "${name}"`, {
         hint:
           didYouMean(name, [...SCHEMA_NAMES, ...Object.keys(REGISTRY)]) ??
-          "See flowstore schema --help",
+          "flowstore schema --help lists the names.",
       });
     }
     return { data, text: () => JSON.stringify(data, null, 2) };

@@ -28,6 +28,7 @@ export const init: Command = {
 
 export const status: Command = {
   usage: "",
+  details: "Counts, sizes and settings; what is wrong is shown as warnings. Writes nothing.",
   options: {},
   positionals: NOTHING,
   examples: ["flowstore status", "flowstore status --json"],
@@ -53,7 +54,10 @@ export const status: Command = {
 
 export const check: Command = {
   usage: "",
-  details: "Reads every file and writes nothing. Exit code 4 when there are errors.",
+  details: [
+    "Reads every file and writes nothing. A line that begins with repair: says what",
+    "flowstore repair would do. Exit code 4 when there are errors.",
+  ].join("\n"),
   options: {},
   positionals: NOTHING,
   examples: ["flowstore check", "flowstore check --json"],
@@ -69,7 +73,8 @@ export const check: Command = {
       exitCode: errors > 0 ? EXIT_FOUND_ERRORS : EXIT_DONE,
       text: async () => {
         if (findings.length === 0) return "No damage found";
-        const summary = `${errors} errors, ${warnings} warnings`;
+        const { counted } = await import("../render/counted.ts");
+        const summary = `${counted(errors, "error")}, ${counted(warnings, "warning")}`;
         return [...(await lines(findings, context)), summary].join("\n");
       },
     };
@@ -79,7 +84,8 @@ export const check: Command = {
 export const repair: Command = {
   usage: "[--dry-run]",
   details:
-    "Copies what it changes first, may be repeated, and deletes no byte that it could not read.",
+    "Copies what it changes first, may be repeated, and deletes no byte that it could\n" +
+    "not read.",
   options: { "dry-run": { type: "boolean", help: "Only tell what would be done" } },
   positionals: NOTHING,
   examples: ["flowstore repair --dry-run", "flowstore repair"],
@@ -103,7 +109,7 @@ export const repair: Command = {
         const { visible } = await import("../render/safe-text.ts");
         return [
           `${dryRun ? "Would mend" : "Mended"}: ${done.length}`,
-          ...(await lines(done, context)),
+          ...(await lines(done, context, !dryRun)),
           `Left: ${left.length}`,
           ...(await lines(left, context)),
           ...(backup === null ? [] : [`Copies: ${visible(backup)}`]),
@@ -113,9 +119,13 @@ export const repair: Command = {
   },
 };
 
-async function lines(findings: readonly Finding[], context: CommandContext): Promise<string[]> {
+async function lines(
+  findings: readonly Finding[],
+  context: CommandContext,
+  areMended = false,
+): Promise<string[]> {
   const { renderFinding } = await import("../render/findings.ts");
-  return findings.map((finding) => renderFinding(finding, context.terminal));
+  return findings.map((finding) => renderFinding(finding, context.terminal, areMended));
 }
 
 async function shown(text: string): Promise<string> {

@@ -5,7 +5,7 @@
 import type { Feature } from "../../index.ts";
 import { visible } from "../render/safe-text.ts";
 import { STATUS_COLOURS, type Terminal } from "../render/terminal.ts";
-import { cut, pad, widthOf } from "../render/width.ts";
+import { cut, pad, widthOf, wrapIndented } from "../render/width.ts";
 import type { Member } from "./crew.ts";
 
 /** Where the board is drawn. */
@@ -70,7 +70,7 @@ export function createBoard(screen: Screen): Board {
       screen.write(`${clock(moment.elapsedMs)}  ${countsText(moment.features)}\n`);
     },
     say(line) {
-      if (screen.isLive) draw(drawn, [cut(line, screen.terminal.width, "")]);
+      if (screen.isLive) draw(drawn, wrapIndented(line, screen.terminal.width));
       else screen.write(`${line}\n`);
     },
     end() {

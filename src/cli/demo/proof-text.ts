@@ -1,6 +1,8 @@
 /** The proof in words: one line for each thing that is shown, then what is not as it must be. */
 import { visible } from "../render/safe-text.ts";
 import type { Terminal } from "../render/terminal.ts";
+import { wrapIndented } from "../render/width.ts";
+import { counted } from "../render/counted.ts";
 import type { Proof } from "./proof.ts";
 
 export function renderProof(proof: Proof, terminal: Terminal): string {
@@ -33,14 +35,19 @@ export function renderProof(proof: Proof, terminal: Terminal): string {
       `${proof.events} events in the log, ` +
         (proof.numberedWithoutGap ? "numbered from 1 without a gap" : "their numbers have a gap"),
     ],
-    [proof.errors === 0, `check() found ${proof.errors} errors and ${proof.warnings} warnings`],
+    [
+      proof.errors === 0,
+      `check() found ${counted(proof.errors, "error")} and ${counted(proof.warnings, "warning")}`,
+    ],
   ];
   const { passing, blocked } = terminal.symbols.status;
-  const shown = lines.map(([isTrue, text]) =>
-    isTrue
-      ? `  ${terminal.paint("green", passing)} ${text}`
-      : `  ${terminal.paint("red", blocked)} ${text}`,
-  );
+  const shown = lines.map(([isTrue, text]) => {
+    const sign = isTrue ? passing : blocked;
+    const [first = "", ...more] = wrapIndented(`  ${sign} ${text}`, terminal.width);
+    // Painted when it is folded: a colour has no width.
+    const painted = first.replace(sign, terminal.paint(isTrue ? "green" : "red", sign));
+    return [painted, ...more].join("\n");
+  });
   const problems = proof.problems.map((problem) => `      ${visible(problem)}`);
   const title = "Proof, from the event log and from what each agent wrote down for itself";
   return [terminal.paint("bold", title), ...shown, ...problems].join("\n");

@@ -1,5 +1,6 @@
 /** The state in the words of a shell: commands that are really run, with what they print. */
 import { spawnSync } from "node:child_process";
+import { counted } from "../render/counted.ts";
 
 export interface Shown {
   readonly command: string;
@@ -28,7 +29,7 @@ export function show(folder: string, looks: readonly Look[]): Shown[] {
     return {
       command,
       output: output.slice(0, lines),
-      note: more > 0 ? `${more} more lines` : null,
+      note: more > 0 ? counted(more, "more line") : null,
     };
   });
 }

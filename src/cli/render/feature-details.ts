@@ -38,6 +38,7 @@ export function renderDetails(feature: Feature, terminal: Terminal): string {
     field("Created", feature.createdAt ?? "", terminal),
     field("Updated", feature.updatedAt ?? "", terminal),
     field("Uid", feature.uid, terminal),
+    field("Revision", feature.revision, terminal),
     ...block("Description", visibleLines(feature.description), terminal),
     ...block(
       "Steps",

@@ -3,10 +3,12 @@ import type { Finding } from "../../index.ts";
 import { visible } from "./safe-text.ts";
 import type { Terminal } from "./terminal.ts";
 
-export function renderFinding(finding: Finding, terminal: Terminal): string {
+/** What is mended already says so by itself; elsewhere the line says which command would do it. */
+export function renderFinding(finding: Finding, terminal: Terminal, isMended = false): string {
   const { file, line, rule, severity, message } = finding;
   const place = visible(line === undefined ? file : `${file}:${line}`);
   const label = terminal.paint(severity === "error" ? "red" : "yellow", severity);
-  const fix = finding.fix === undefined ? "" : `\n  ${visible(finding.fix)}`;
+  const by = isMended ? "" : "repair: ";
+  const fix = finding.fix === undefined ? "" : `\n  ${by}${visible(finding.fix)}`;
   return `${label} ${place}: ${visible(message)} (${visible(rule)})${fix}`;
 }

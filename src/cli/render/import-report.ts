@@ -3,7 +3,7 @@ import type { KeptAside } from "../../adapters/format.ts";
 import { KEPT_UNDER_IMPORTED, type ImportReport } from "../../adapters/import-plan.ts";
 import { visible } from "./safe-text.ts";
 import type { Terminal } from "./terminal.ts";
-import { wrap } from "./width.ts";
+import { wrapIndented } from "./width.ts";
 
 /** So that a large plan leaves the counts on the screen; --json names all. */
 const NAMED_EDGES = 20;
@@ -12,11 +12,7 @@ export function renderImport(report: ImportReport, terminal: Terminal): string {
   const { created, updated, unchanged, finished, mapped, keptAside, droppedEdges, problems } =
     report;
   const did = report.dryRun ? "Would import" : "Imported";
-  const edges = droppedEdges.slice(0, NAMED_EDGES).map(({ from, id, reason, path }) => {
-    const why =
-      reason === "circle" ? `closes the circle ${(path ?? []).join(" > ")}` : REASONS[reason];
-    return `  ${from} needs ${id}: ${why}`;
-  });
+  const edges = droppedEdges.slice(0, NAMED_EDGES).map((edge) => `  ${edgeText(edge)}`);
   const more = droppedEdges.length - edges.length;
   return [
     `${did} ${report.file} as ${report.format}: ${created} created, ${updated} updated, ${unchanged} unchanged (${finished} finished)`,
@@ -36,6 +32,21 @@ export function renderImport(report: ImportReport, terminal: Terminal): string {
     .join("\n");
 }
 
+/** What did not come in as it stands in the plan, each line with its file. */
+export function renderProblems(report: ImportReport, terminal: Terminal): string[] {
+  const { file, problems, droppedEdges } = report;
+  return [
+    ...problems.map(({ line, message }) => `${file}${line === null ? "" : `:${line}`}: ${message}`),
+    ...droppedEdges.map((edge) => `${file}: ${edgeText(edge)}`),
+  ].flatMap((line) => folded(line, terminal));
+}
+
+function edgeText({ from, id, reason, path }: ImportReport["droppedEdges"][number]): string {
+  const why =
+    reason === "circle" ? `closes the circle ${(path ?? []).join(" > ")}` : REASONS[reason];
+  return `${from} needs ${id}: ${why}`;
+}
+
 function isParticular({ why }: KeptAside): boolean {
   return why !== KEPT_UNDER_IMPORTED;
 }
@@ -53,9 +64,5 @@ function title(text: string, list: readonly unknown[]): string[] {
 }
 
 function folded(line: string, terminal: Terminal): string[] {
-  const indent = /^ */.exec(line)?.[0] ?? "";
-  const width = Math.max(10, terminal.width - indent.length - 2);
-  return wrap(visible(line.trimStart()), width).map(
-    (part, at) => (at === 0 ? indent : `${indent}  `) + part,
-  );
+  return wrapIndented(visible(line), terminal.width);
 }

@@ -56,6 +56,16 @@ export function wrap(text: string, width: number): string[] {
   return [...lines, line];
 }
 
+/** As {@link wrap}; every line keeps the indent of the first, the later ones two columns more. */
+export function wrapIndented(text: string, width: number): string[] {
+  const indent = /^ */.exec(text)?.[0] ?? "";
+  const room = Math.max(10, width - indent.length - 2);
+  if (widthOf(text) <= width) return [text];
+  return wrap(text.slice(indent.length), room).map(
+    (line, at) => (at === 0 ? indent : `${indent}  `) + line,
+  );
+}
+
 function charWidth(char: string): number {
   if (ZERO_WIDTH.test(char)) return 0;
   return DOUBLE_WIDTH.test(char) ? 2 : 1;
