@@ -23,19 +23,19 @@ import {
 } from "./disk/roots.ts";
 import type { Finding } from "./finding.ts";
 import { initRoot, readManifest } from "./init.ts";
-import type { FeatureStats } from "./model/feature.ts";
 import { toIso } from "./model/time.ts";
 import { nextUlid } from "./model/ulid.ts";
 import { EVENTS, FORMAT, MANIFEST, ROOT_NAME } from "./storage/layout.ts";
 import { Storage, type Durability } from "./storage/storage.ts";
 import type { Reading, Writing } from "./storage/view.ts";
+import type { FlowStoreStatus } from "./stores/status.ts";
 import { Changes } from "./stores/changes.ts";
 import { requireOptions, type StoreContext } from "./stores/context.ts";
 import { shown } from "./model/json-values.ts";
 import { Events } from "./stores/events.ts";
 import { Features } from "./stores/features.ts";
 
-export type { Durability, Finding, RepairOptions, RepairReport };
+export type { Durability, Finding, FlowStoreStatus, RepairOptions, RepairReport };
 
 /** How a store is opened. */
 export interface FlowStoreOptions {
@@ -62,34 +62,6 @@ export interface FlowStoreOptions {
 export interface TransactionOptions {
   /** How long it may run, in ms. Default 5,000. */
   readonly timeoutMs?: number | undefined;
-}
-
-/** What a store holds and how it is. */
-export interface FlowStoreStatus {
-  /** The absolute path of `.flow`. */
-  readonly root: string;
-  readonly format: number;
-  readonly durability: Durability;
-  readonly readOnly: boolean;
-  readonly actor: string;
-  readonly features: FeatureStats;
-  readonly events: {
-    readonly total: number;
-    readonly provisional: number;
-    readonly segments: number;
-    readonly bytes: number;
-    /** The last sequence number in use; 0 when there is none. */
-    readonly lastSequence: number;
-    /** Numbers hold within an epoch; losing `local/` begins a new one. `null` before the first write. */
-    readonly epoch: string | null;
-  };
-  readonly journal: {
-    readonly bytes: number;
-    /** Commits that are not in the files yet. */
-    readonly pending: number;
-  };
-  readonly fileSystem: { readonly name: string; readonly shared: boolean };
-  readonly problems: readonly Finding[];
 }
 
 const DEFAULT_GUARD_TIMEOUT_MS = 10_000;
@@ -298,7 +270,7 @@ export class FlowStore {
     if (this.#warned.has(key)) return;
     this.#warned.add(key);
     // Not from amid a call: what the listener throws or does must not break a commit under way.
-    queueMicrotask(() => this.#settings.onWarning(finding));
+    queueMicrotask(() => tell(this.#settings.onWarning, finding));
   }
 
   #warnPending(path: string, reason: string): void {
@@ -397,4 +369,13 @@ function badOption(name: string, value: unknown): FlowError {
   return new FlowError("BAD_REQUEST", `Cannot use the store: ${name} cannot be ${shown(value)}`, {
     context: { field: name },
   });
+}
+
+/** A listener that throws must not end the process: it was told, and that is all it gets. */
+function tell(listener: (finding: Finding) => void, finding: Finding): void {
+  try {
+    listener(finding);
+  } catch {
+    // Whatever a caller's function throws is expected here, and is the caller's.
+  }
 }

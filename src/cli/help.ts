@@ -15,9 +15,9 @@ const EXIT_CODES_TEXT = [
 /** What one has to know before the list of commands says anything. */
 const CONCEPTS = [
   "A plan is a list of features, one file each, in the folder .flow. A feature is",
-  "passing (done), in progress (an agent holds it), blocked (it waits for others) or",
-  "ready. An agent claims a ready one, works on it, and marks it as passing or gives",
-  "it back.",
+  "passing (done), in progress (an agent holds it), blocked (it waits for others)",
+  "or ready. An agent claims a ready one, works on it, and marks it as passing or",
+  "gives it back.",
 ];
 
 interface Help {

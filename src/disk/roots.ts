@@ -20,7 +20,13 @@ export function absolute(dir: string): string {
 
 /** Whether `path` is a regular file. */
 export function isFile(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  } catch (error) {
+    // A name too long, a circle of links, a file in place of a folder.
+    if (errnoOf(error) === null) throw error;
+    return false;
+  }
 }
 
 /** Whether `path` is a folder, or a link to one. */
@@ -28,9 +34,8 @@ export function isFolder(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === "ENOTDIR" || errno === "ELOOP") return false;
-    throw errno === null ? error : ioError("stat", path, errno, error);
+    if (errnoOf(error) === null) throw error;
+    return false;
   }
 }
 

@@ -69,10 +69,11 @@ export class Committer implements WriteBase {
     if (!isFresh) journal.tail();
     if (isFresh || journal.needsBegin) journal.begin(this.#sync);
     if (isFresh) this.#ensureLocalIgnore(this.#fence);
-    if (this.hasDeferred && !isFresh) return;
+    // A record without `ok` must be settled first: the next one would follow it unseen.
+    if (this.hasDeferred && !isFresh && journal.head.n === journal.ok) return;
     // Others' records are synced before they are applied, whatever this process does with its own.
     if (journal.head.n > journal.ok || journal.unapplied().length > 0) {
-      journal.confirm(isFresh || this.#sync);
+      journal.confirm(isFresh || this.#sync, isFresh);
     }
     this.hasDeferred = false;
     this.#apply(new Map());

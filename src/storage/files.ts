@@ -154,16 +154,14 @@ export class Files {
     before: FileEntry | FileFault | null,
   ): FileEntry | FileFault | null {
     // A device may have no end, a pipe nobody who writes.
-    if (!stat.isFile()) return { path, fault: notAFile(path, stat) };
+    if (!stat.isFile()) return sameFault(before, { path, fault: notAFile(path, stat) });
     let text: string | null;
     try {
       text = this.#disk.readText(path);
     } catch (error) {
       // Not UTF-8, a link, a folder, no permission: the file is named, the others are read.
       if (!isFlowError(error)) throw error;
-      // The same fault is the same entry: who compares two looks must not see a change.
-      const isSame = before !== null && "fault" in before && before.fault.message === error.message;
-      return isSame ? before : { path, fault: error };
+      return sameFault(before, { path, fault: error });
     }
     if (text === null) return null;
     if (before !== null && "text" in before && before.text === text) {
@@ -218,6 +216,12 @@ class LazyEntry implements FileEntry {
   get revision(): string {
     return (this.#revision ??= digest(this.text));
   }
+}
+
+/** The same fault is the same entry: who compares two looks must not see a change. */
+function sameFault(before: FileEntry | FileFault | null, now: FileFault): FileFault {
+  if (before === null || "text" in before) return now;
+  return before.fault.message === now.fault.message ? before : now;
 }
 
 function notAFile(path: string, stat: Stat): FlowError {

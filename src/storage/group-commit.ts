@@ -4,7 +4,7 @@
  * so that each is told of its own failure.
  */
 
-import { isFlowError, type FlowError } from "../errors.ts";
+import { isFlowError } from "../errors.ts";
 import { StaleLook, type Committer } from "./committer.ts";
 import type { Hold } from "./hold.ts";
 import type { Journal } from "./journal.ts";
@@ -129,11 +129,15 @@ export class GroupCommit {
     const outcomes: Outcome[] = [];
     try {
       const attempt = this.#committer.newAttempt();
-      for (const job of group) outcomes.push(this.#decide(attempt, job));
+      for (const job of group) {
+        // Deciding for many takes long: whoever waits for the guard must see that this one lives.
+        this.#hold.beat();
+        outcomes.push(this.#decide(attempt, job));
+      }
       if (!attempt.isEmpty) await this.#publish(attempt, group, outcomes);
     } catch (error) {
       // What may have happened must not be tried again.
-      if (!isFlowError(error, "IO") || group.length === 1 || isUnknown(error)) {
+      if (group.length === 1 || isUnknown(error)) {
         for (const job of group) job.reject(error);
         return;
       }
@@ -211,6 +215,6 @@ export class GroupCommit {
   }
 }
 
-function isUnknown(error: FlowError): boolean {
-  return error.context["outcome"] === "unknown";
+function isUnknown(error: unknown): boolean {
+  return isFlowError(error, "IO") && error.context["outcome"] === "unknown";
 }

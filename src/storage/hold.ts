@@ -119,6 +119,11 @@ export class Hold {
 
   // ---- taking and letting go -----------------------------------------------------------------
 
+  /** Shows other processes that this one lives; cheap. */
+  beat(): void {
+    this.#guard.beat();
+  }
+
   /** Whether the guard is held and the fence stands. */
   isReady(): boolean {
     return this.#guard.isHeld && this.#committer.isReady();

@@ -16,6 +16,7 @@
  * | `prev` names the head | a record decided on an older state is taken for the next one |
  * | one sync before `ok`, `ok` before anything is applied | a power cut leaves a changed file and no record of the change |
  * | a record without `ok` is synced by whoever finds it, before it is believed | the helper answers on a record that a power cut takes away |
+ * | and written once more by them before the sync | a failed sync of which no word was left is believed to have been none |
  * | records of an earlier boot need no `ok` | what was acknowledged is forgotten, since `ok` itself is not synced |
  * | a failed sync poisons the file | the next process reads the record from the page cache, builds on it, and it is not on the disk |
  * | rotation by a seal that competes for a number | a paused writer appends to the old file after its copy was taken |
@@ -56,7 +57,7 @@ export class Journal extends JournalReader {
       this.tail();
     }
     while (this.handle !== null && (this.copied || this.poisoned)) {
-      if (!this.poisoned) this.confirm(sync);
+      if (!this.poisoned) this.confirm(sync, true);
       this.rotate({ sync, newClone: this.copied });
     }
     // Whoever made the file may have been killed before its name was durable.
@@ -192,12 +193,23 @@ export class Journal extends JournalReader {
     }
   }
 
-  /** Makes everything up to the head durable (if asked to) and lets it count for everybody. */
-  confirm(sync: boolean): void {
+  /**
+   * Makes everything up to the head durable (if asked to) and lets it count for everybody.
+   *
+   * @param others the records may be of a writer that is gone: they are written once more before
+   * the sync. Its own sync may have failed without a word left here (a kill, a full disk); then what
+   * can be read is not on the disk, and another sync succeeds without bringing it there. To whoever
+   * reads on, the second copy is void; after a power cut it stands in for the first.
+   */
+  confirm(sync: boolean, others = false): void {
     const { n, id } = this.head;
     const handle = this.#writable();
     const mustSync = sync && this.synced < n;
     if (this.ok >= n && !mustSync) return;
+    for (let k = this.synced + 1; others && mustSync && k <= n; k += 1) {
+      const entry = this.window.get(k);
+      if (entry !== undefined) handle.write(encodeLine(entry.record));
+    }
     if (mustSync) this.#sync(handle);
     handle.write(encodeLine({ kind: "ok", v: JOURNAL_VERSION, n, id, synced: sync }));
     this.tail();

@@ -48,6 +48,7 @@ export class Storage implements Parts {
   readonly #context = new AsyncLocalStorage<Transaction>();
   #reading: Reading | null = null;
   #readingIsStale = false;
+  #closing = false;
   #closed = false;
 
   constructor(disk: Disk, options: StorageOptions) {
@@ -102,8 +103,11 @@ export class Storage implements Parts {
     this.#readingIsStale = true;
   }
 
+  /** From the moment `close` is called; what a transaction under way does still counts. */
   #refuseClosed(): void {
-    if (this.#closed) throw new FlowError("CLOSED", "Cannot use the store: it is closed");
+    const isInside = this.#context.getStore() !== undefined;
+    if (this.#closed || (this.#closing && !isInside))
+      throw new FlowError("CLOSED", "Cannot use the store: it is closed");
   }
 
   // ---- reading -------------------------------------------------------------------------------
@@ -145,12 +149,14 @@ export class Storage implements Parts {
 
   /** Brings the event log up to date within a look. */
   refreshLog(view: Reading | Writing): void {
-    this.log.refresh(view.names(EVENTS), this.files.freshSince(), this.files.now());
+    const since = this.files.freshSince();
+    this.log.refresh(view.names(EVENTS), since, this.files.now());
   }
 
   /** Brings the time of each stream's last event up to date within a look. */
   refreshLastEvents(view: Reading | Writing): void {
-    this.lastEvents.refresh(view.names(EVENTS), this.files.freshSince(), this.files.now());
+    const since = this.files.freshSince();
+    this.lastEvents.refresh(view.names(EVENTS), since, this.files.now());
   }
 
   /** When a stream was last added to, as this look sees it. */
@@ -242,6 +248,7 @@ export class Storage implements Parts {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#refuseInside("close");
+    this.#closing = true;
     while (this.#group.isBusy) await this.#hold.inTurn(async () => undefined);
     await this.#hold.inTurn(async () => {
       this.#closed = true;

@@ -57,7 +57,8 @@ export class Upkeep {
       for (const folder of folders) this.#storage.disk.syncFolder(folder);
       journal.raiseFloor(n);
       journal.rotate({ sync: true });
-      this.#nextTidyBytes = 0;
+      // What the header itself holds (a run and an extent for each segment) counts for nothing.
+      this.#nextTidyBytes = journal.size + ROTATE_BYTES;
     } catch (error) {
       // A longer journal does no harm; the next close or commit tries again.
       if (!isFlowError(error, "IO")) throw error;

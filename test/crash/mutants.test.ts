@@ -147,6 +147,13 @@ const MUTANTS: readonly Mutant[] = [
     check: FAILED_SYNC,
   },
   {
+    rule: "records of a writer that is gone are written once more",
+    file: "storage/journal",
+    search: "others && mustSync && k <= n",
+    replacement: "false",
+    check: FAILED_SYNC,
+  },
+  {
     rule: "nothing counts behind a poison",
     file: "storage/journal-state",
     search: "this.#takePoison();",

@@ -442,6 +442,39 @@ describe("a failed sync", () => {
     assert.ok(idsOf(after).includes("relaxed"));
   });
 
+  test("that could not even be noted takes nothing along that others build on it", () => {
+    const fail = { now: false };
+    let lost: readonly [path: string, from: number, to: number] = ["", 0, 0];
+    let sizeBefore = 0;
+    const on = wrapDisk(disk, (operation, path, act) => {
+      if (!fail.now || !path.startsWith(JOURNAL)) return act();
+      if (operation === "write" && lost[1] === 0) {
+        sizeBefore = disk.stat(path)?.size ?? 0;
+        return act();
+      }
+      if (operation === "sync") {
+        // What was written before will never reach the disk, although it can be read.
+        lost = [path, sizeBefore, disk.stat(path)?.size ?? 0];
+        throw ioError(operation, path, "ENOSPC");
+      }
+      if (operation === "write") throw ioError(operation, path, "ENOSPC");
+      return act();
+    });
+    const journal = open(on);
+    commit(journal, "one");
+    fail.now = true;
+    assert.throws(() => journal.append(recordAfter(journal, "two"), true));
+    const helper = open();
+    helper.confirm(true, true);
+    assert.ok(commit(helper, "three"));
+    const left = disk.crash("nothing");
+    const [path, from, to] = lost;
+    left.open(path, "write")?.write(Buffer.alloc(to - from), from);
+    const after = new Told(left, "next boot");
+    after.tail();
+    assert.equal(after.head.id, "three");
+  });
+
   test("is told as such even when nothing can be written any more", () => {
     let isDead = false;
     const on = wrapDisk(disk, (operation, path, act) => {

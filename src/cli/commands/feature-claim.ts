@@ -112,8 +112,8 @@ export const release: Command = {
   usage: "ID… | --expired [options]",
   details: [
     "They are ready again, or blocked; one that nobody holds stays as it is.",
-    "--expired takes all whose lease is over. They count as released anyway; this writes",
-    "it into their files.",
+    "--expired takes all whose lease is over. They count as released anyway; this",
+    "writes it into their files.",
     "Several IDs: all or none. The ID - reads IDs from standard input.",
   ].join("\n"),
   options: {

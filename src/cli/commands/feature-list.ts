@@ -68,7 +68,7 @@ function simpleList(
 ): Command {
   return {
     usage: "",
-    details: `${details} Sorted by priority, then by ID.`,
+    details: `${details}\nSorted by priority, then by ID.`,
     options: {},
     positionals: { min: 0, max: 0 },
     examples: [`flowstore feature ${name}`, `flowstore feature ${name} --json`],

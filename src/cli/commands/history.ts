@@ -39,9 +39,10 @@ export const history: Command = {
 export const events: Command = {
   usage: "[options]",
   details: [
-    "The newest 50, or --limit, the oldest of them first. Types: created, claimed,",
-    "status_change, claim_released, lease_expired, skipped, updated, dependency_added,",
-    "dependency_removed, deleted. A TIME is 2026-11-21 or 2026-11-21T10:00:00Z, in UTC.",
+    "The newest 50, or --limit, the oldest of them first. A TIME is 2026-11-21 or",
+    "2026-11-21T10:00:00Z, in UTC. Types: created, claimed, status_change,",
+    "claim_released, lease_expired, skipped, updated, dependency_added,",
+    "dependency_removed, deleted, and those of your own.",
   ].join("\n"),
   options: {
     type: { type: "string", value: "NAME", help: "Only of this type" },
