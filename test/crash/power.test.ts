@@ -105,7 +105,7 @@ async function commits(work: Workload): Promise<void> {
     store.transaction(async () => {
       await store.commit((write) => add(write, ["a.json", "d.json"], "3"));
       await store.commit((write) => add(write, ["b.json"], "3"));
-    }, 5000),
+    }, 60_000),
   );
   await work.step((store) =>
     Promise.all([

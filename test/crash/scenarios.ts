@@ -105,7 +105,7 @@ export const SCENARIOS: readonly Scenario[] = [
           }, 1000)
           .catch(() => undefined);
         await storage.commit((write) => add(write, ["b.json", "a.json"], "call"));
-      }, 5000),
+      }, 60_000),
   },
   {
     name: "a relaxed commit",

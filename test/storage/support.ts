@@ -30,7 +30,7 @@ export function tempFolder(): string {
 }
 
 /** Waits until a condition holds, looking every other millisecond. */
-export async function until(holds: () => boolean, withinMs = 10_000): Promise<void> {
+export async function until(holds: () => boolean, withinMs = 60_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!holds()) {
     if (performance.now() > deadline)
@@ -59,7 +59,7 @@ export async function inLanes(cases: Iterable<() => Promise<void>>, atOnce: numb
 export function storageOptions(disk: Disk, changed: Partial<StorageOptions> = {}): StorageOptions {
   return {
     durability: "full",
-    guardTimeoutMs: 10_000,
+    guardTimeoutMs: 60_000,
     readOnly: false,
     actor: "test",
     identity: thisProcess(),
