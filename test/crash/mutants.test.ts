@@ -226,7 +226,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: "nothing is applied before it was confirmed",
     file: "storage/committer",
-    search: "journal.confirm(isFresh || this.#sync);",
+    search: "journal.confirm(isFresh || this.#sync, isFresh);",
     replacement: "journal.confirm(false);",
     check: HELPER,
   },
