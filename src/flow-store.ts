@@ -371,11 +371,12 @@ function badOption(name: string, value: unknown): FlowError {
   });
 }
 
-/** A listener that throws must not end the process: it was told, and that is all it gets. */
+/** A listener that throws ends no process and no commit; that it threw is said on stderr. */
 function tell(listener: (finding: Finding) => void, finding: Finding): void {
   try {
     listener(finding);
-  } catch {
+  } catch (error) {
     // Whatever a caller's function throws is expected here, and is the caller's.
+    process.emitWarning(`onWarning threw: ${String(error)}`, "FlowStoreWarning");
   }
 }

@@ -30,7 +30,8 @@ export class Committer implements WriteBase {
   readonly #logWriter: LogWriter;
   readonly #upkeep: Upkeep;
   #fence: Fence | null = null;
-  #headAtAttempt = 0;
+  /** The last commit that a decision sees: a record behind it that waits for its `ok` it does not. */
+  #seenAtAttempt = 0;
   #since = 0;
   /** A look since the decision began is exact: before the record is written all is looked at again. */
   #exactSince = 0;
@@ -167,7 +168,7 @@ export class Committer implements WriteBase {
 
   #prepare(): void {
     const { journal, files } = this.#storage;
-    this.#headAtAttempt = journal.head.n;
+    this.#seenAtAttempt = journal.ok;
     this.#since = files.freshSince();
     this.#exactSince = files.now();
     this.#logWriter.prepare(this.names(EVENTS));
@@ -210,7 +211,7 @@ export class Committer implements WriteBase {
       if (durability !== "relaxed") this.#stage(fence, record, staged);
       if (!this.#isUnchanged(record)) return "lost";
       journal.tail();
-      if (journal.head.n !== this.#headAtAttempt || journal.needsBegin) return "lost";
+      if (journal.head.n !== this.#seenAtAttempt || journal.needsBegin) return "lost";
       this.#refuseStuck(record);
       if (!journal.append(record, durability === "full")) return "lost";
       journal.acknowledge(record, durability === "full");
@@ -222,7 +223,7 @@ export class Committer implements WriteBase {
       return "lost";
     } finally {
       // Once applied, its temporaries bear other names.
-      if (journal.head.n === this.#headAtAttempt) this.#discard(fence, staged);
+      if (journal.head.n === this.#seenAtAttempt) this.#discard(fence, staged);
     }
     this.#logWriter.committed();
     if (epoch !== journal.epoch) throw goneOutcome();

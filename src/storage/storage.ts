@@ -220,7 +220,7 @@ export class Storage implements Parts {
     const write = transaction.finish();
     if (write.isEmpty) return;
     do {
-      if (!this.#hold.isReady()) await this.#hold.take(Infinity);
+      await this.#hold.take(Infinity);
       base.verify(write);
     } while (!(await this.#group.publish(write)));
   }

@@ -37,6 +37,7 @@ const READERS: Check = ["storage/readers", "a reader"];
 const HAND_EDITS: Check = ["storage/hand-edits", "a hand edit"];
 const STUCK: Check = ["storage/hand-edits", "a path that cannot be written"];
 const GROUPS: Check = ["storage/transactions", "calls of one process"];
+const UNCONFIRMED: Check = ["storage/unconfirmed", "a record without its ok"];
 const LOG: Check = ["storage/log", "the segment that a clone writes|numbers"];
 
 const MUTANTS: readonly Mutant[] = [
@@ -222,6 +223,13 @@ const MUTANTS: readonly Mutant[] = [
     search: "if (mustSync)\n            this.#sync(handle);",
     replacement: "",
     check: LINES,
+  },
+  {
+    rule: "a decision follows what it saw, not a record that waits for its ok",
+    file: "storage/committer",
+    search: "this.#seenAtAttempt = journal.ok;",
+    replacement: "this.#seenAtAttempt = journal.head.n;",
+    check: UNCONFIRMED,
   },
   {
     rule: "nothing is applied before it was confirmed",

@@ -102,6 +102,7 @@ async function run(root: string, notes: string, options: ChaosOptions): Promise<
   const note = (line: string): void => void writeSync(noteTo, `${line}\n`);
   const open = (): Storage => openStorage(disk, { durability: options.durability });
   let storage = open();
+  process.stdout.write("ready\n");
   for (let count = 1; ; count += 1) {
     const tag = randomName();
     const amount = Math.floor(random() * 20) - 10;
