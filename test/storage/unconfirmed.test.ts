@@ -64,7 +64,7 @@ describe("a record without its ok", () => {
         const held = openStorage(disk, { ...HEAD, durability });
         await held.commit((write) => void write.get("features", "other.json"));
         const call = increment(held);
-        for (let k = 0; k < delay; k += 1) await null;
+        for (let k = 0; k < delay; k += 1) await Promise.resolve();
         const before = disk.readText(COUNTER);
         const isOpen = before !== null && (JSON.parse(before) as { n: number }).n === 1;
         if (isOpen) countUnconfirmed(disk);
