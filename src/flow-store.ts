@@ -7,9 +7,7 @@ import { findProblems, findStateProblems } from "./check/check.ts";
 import { repairRoot, type RepairOptions, type RepairReport } from "./check/repair.ts";
 import { FlowError } from "./errors.ts";
 import type { Disk } from "./disk/disk.ts";
-import { fileSystemOf } from "./disk/file-system.ts";
 import { gitHead } from "./disk/git-head.ts";
-import { gitEmail } from "./disk/git-identity.ts";
 import { randomName, thisProcess } from "./disk/machine.ts";
 import { nodeDisk } from "./disk/node-disk.ts";
 import {
@@ -23,40 +21,30 @@ import {
 } from "./disk/roots.ts";
 import type { Finding } from "./finding.ts";
 import { initRoot, readManifest } from "./init.ts";
+import { shown } from "./model/json-values.ts";
 import { toIso } from "./model/time.ts";
 import { nextUlid } from "./model/ulid.ts";
+import {
+  badOption,
+  durationOf,
+  settingsOf,
+  withFileSystem,
+  type FlowStoreOptions,
+  type Settings,
+} from "./store-options.ts";
 import { EVENTS, FORMAT, MANIFEST, ROOT_NAME } from "./storage/layout.ts";
 import { Storage, type Durability } from "./storage/storage.ts";
 import type { Reading, Writing } from "./storage/view.ts";
 import type { FlowStoreStatus } from "./stores/status.ts";
+import { idsOf } from "./stores/change-events.ts";
+import { asTooLarge } from "./stores/call-size.ts";
 import { Changes } from "./stores/changes.ts";
 import { requireOptions, type StoreContext } from "./stores/context.ts";
-import { shown } from "./model/json-values.ts";
 import { Events } from "./stores/events.ts";
 import { Features } from "./stores/features.ts";
+import { Told } from "./stores/told.ts";
 
-export type { Durability, Finding, FlowStoreStatus, RepairOptions, RepairReport };
-
-/** How a store is opened. */
-export interface FlowStoreOptions {
-  /**
-   * What an acknowledged change survives: `full` (default) kill -9 and power loss; `relaxed`
-   * kill -9, and power loss but for the last 100 ms; `none` kill -9 only.
-   */
-  readonly durability?: Durability | undefined;
-  /** How long a write waits for others, in ms. Default 10,000. */
-  readonly guardTimeoutMs?: number | undefined;
-  /** Who acts. Default: env `FLOW_ACTOR`, git's `user.email`, env `USER`, `unknown`. */
-  readonly actor?: string | undefined;
-  /** Through what, in events. Default `api`. */
-  readonly source?: string | undefined;
-  /** Refuses every write with `READ_ONLY`. Default false. */
-  readonly readOnly?: boolean | undefined;
-  /** The time, in ms since 1970, for events and leases. Default: the machine's clock. */
-  readonly clock?: (() => number) | undefined;
-  /** Takes what is wrong with files that calls come upon, each once. Default: nothing. */
-  readonly onWarning?: ((finding: Finding) => void) | undefined;
-}
+export type { Durability, Finding, FlowStoreOptions, FlowStoreStatus, RepairOptions, RepairReport };
 
 /** How a transaction runs. */
 export interface TransactionOptions {
@@ -64,7 +52,6 @@ export interface TransactionOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-const DEFAULT_GUARD_TIMEOUT_MS = 10_000;
 const DEFAULT_TRANSACTION_TIMEOUT_MS = 5_000;
 const ULID_RANDOM_BYTES = 10;
 
@@ -75,6 +62,8 @@ export class FlowStore {
 
   /** The absolute path of `.flow`. */
   readonly root: string;
+  /** Who acts, where a call names no agent: the option `actor` or what stands in for it. */
+  readonly actor: string;
   readonly features: Features;
   readonly changes: Changes;
   readonly events: Events;
@@ -83,14 +72,17 @@ export class FlowStore {
   readonly #settings: Settings;
   readonly #context: StoreContext;
   readonly #temporary: string | null;
-  readonly #warned = new Set<string>();
+  readonly #told: Told;
   #closing: Promise<void> | null = null;
 
   private constructor(root: string, settings: Settings, temporary: string | null) {
     this.root = root;
+    this.actor = settings.actor;
     this.#settings = settings;
     this.#temporary = temporary;
     this.#disk = nodeDisk(root);
+    // Not from amid a call: what the listener throws or does must not break a commit under way.
+    this.#told = new Told((finding) => queueMicrotask(() => tell(settings.onWarning, finding)));
     const project = root.slice(0, -ROOT_NAME.length - 1) || "/";
     const newUlid = (after: string | null, nowMs: number): string =>
       nextUlid(after, nowMs, () => randomBytes(ULID_RANDOM_BYTES));
@@ -109,6 +101,7 @@ export class FlowStore {
       newUlid,
       toIso,
       sleep: (ms) => sleep(ms),
+      idsOf,
       onApplyPending: (paths) => {
         for (const { path, reason } of paths) this.#warnPending(path, reason);
       },
@@ -119,7 +112,11 @@ export class FlowStore {
       source: settings.source,
       nowMs: settings.clock,
       newUid: () => newUlid(null, settings.clock()),
-      report: (finding) => this.#warn(finding),
+      findings: {
+        report: (finding) => this.#told.report(finding),
+        fine: (file) => this.#told.fine(file),
+        settle: (folder, found) => this.#settle(folder, found),
+      },
     };
     this.changes = new Changes(this.#context);
     this.events = new Events(this.#context);
@@ -194,7 +191,18 @@ export class FlowStore {
   async transaction<T>(fn: () => Promise<T> | T, options: TransactionOptions = {}): Promise<T> {
     const { timeoutMs = DEFAULT_TRANSACTION_TIMEOUT_MS } = requireOptions(options);
     if (typeof fn !== "function") throw badOption("fn", fn);
-    return this.#storage.transaction(fn, durationOf("timeoutMs", timeoutMs));
+    let isRun = false;
+    const act = async (): Promise<T> => {
+      const value = await fn();
+      isRun = true;
+      return value;
+    };
+    try {
+      return await this.#storage.transaction(act, durationOf("timeoutMs", timeoutMs));
+    } catch (error) {
+      // What the function threw is the caller's own; what came after it is the commit's.
+      throw isRun ? asTooLarge(error) : error;
+    }
   }
 
   /** Looks at every file and says what is wrong. Writes nothing; empty when all is well. */
@@ -264,81 +272,20 @@ export class FlowStore {
     return findProblems(this.#storage, view, this.#settings.fileSystem);
   }
 
-  /** Tells of a finding once, until it changes. */
-  #warn(finding: Finding): void {
-    const key = `${finding.file}\n${finding.rule}\n${finding.message}`;
-    if (this.#warned.has(key)) return;
-    this.#warned.add(key);
-    // Not from amid a call: what the listener throws or does must not break a commit under way.
-    queueMicrotask(() => tell(this.#settings.onWarning, finding));
+  #settle(folder: string, found: readonly Finding[]): void {
+    this.#told.settle(folder, found);
+    const waiting = this.#storage.journal.unapplied().flatMap(({ stuck }) => [...stuck]);
+    this.#told.applied((file) => waiting.includes(file));
   }
 
   #warnPending(path: string, reason: string): void {
-    this.#warn({
+    this.#told.report({
       file: path,
       rule: "APPLY_PENDING",
       severity: "warning",
       message: `The change is kept and ${path} follows: ${reason}`,
     });
   }
-}
-
-/** Options with their defaults. */
-interface Settings {
-  readonly durability: Durability;
-  readonly guardTimeoutMs: number;
-  readonly actor: string;
-  readonly source: string;
-  readonly readOnly: boolean;
-  readonly clock: () => number;
-  readonly onWarning: (finding: Finding) => void;
-  readonly fileSystem: { readonly name: string; readonly shared: boolean };
-}
-
-function settingsOf(options: FlowStoreOptions, root: string): Settings {
-  const { durability, guardTimeoutMs, actor, source, readOnly, clock, onWarning } =
-    requireOptions(options);
-  if (durability !== undefined && !["full", "relaxed", "none"].includes(durability)) {
-    throw badOption("durability", durability);
-  }
-  for (const [name, value] of Object.entries({ actor, source })) {
-    if (
-      value !== undefined &&
-      (typeof value !== "string" || value === "" || !value.isWellFormed())
-    ) {
-      throw badOption(name, value);
-    }
-  }
-  for (const [name, value] of Object.entries({ clock, onWarning })) {
-    if (value !== undefined && typeof value !== "function") throw badOption(name, value);
-  }
-  if (readOnly !== undefined && typeof readOnly !== "boolean")
-    throw badOption("readOnly", readOnly);
-  return {
-    durability: durability ?? "full",
-    guardTimeoutMs: durationOf(
-      "guardTimeoutMs",
-      guardTimeoutMs === undefined ? DEFAULT_GUARD_TIMEOUT_MS : guardTimeoutMs,
-    ),
-    actor: actor ?? defaultActor(root),
-    source: source ?? "api",
-    readOnly: readOnly ?? false,
-    clock: clock ?? (() => Date.now()),
-    onWarning: onWarning ?? (() => undefined),
-    fileSystem: { name: "unknown", shared: false },
-  };
-}
-
-function withFileSystem(settings: Settings, root: string): Settings {
-  return { ...settings, fileSystem: fileSystemOf(root) };
-}
-
-function defaultActor(root: string): string {
-  const { FLOW_ACTOR, USER } = process.env;
-  if (FLOW_ACTOR !== undefined && FLOW_ACTOR !== "") return FLOW_ACTOR;
-  const email = gitEmail(root.slice(0, -ROOT_NAME.length - 1));
-  if (email !== null) return email;
-  return USER === undefined || USER === "" ? "unknown" : USER;
 }
 
 /** The root for a folder: itself, its `.flow`, or that of a folder above it. */
@@ -351,24 +298,10 @@ function findRoot(start: string): string | null {
   return null;
 }
 
-function requireFolderName(dir: unknown): string {
-  if (dir === undefined) return process.cwd();
+function requireFolderName(dir: unknown): string | undefined {
+  if (dir === undefined) return undefined;
   if (typeof dir === "string" && dir !== "" && !dir.includes("\0")) return dir;
   throw badOption("dir", dir);
-}
-
-/** Node's timers count in 32 bits, and a longer one ends at once: 24.8 days stand for "for ever". */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-function durationOf(name: string, value: unknown): number {
-  if (typeof value === "number" && value >= 0) return Math.min(Math.max(0, value), MAX_TIMER_MS);
-  throw badOption(name, value);
-}
-
-function badOption(name: string, value: unknown): FlowError {
-  return new FlowError("BAD_REQUEST", `Cannot use the store: ${name} cannot be ${shown(value)}`, {
-    context: { field: name },
-  });
 }
 
 /** A listener that throws ends no process and no commit; that it threw is said on stderr. */
@@ -377,6 +310,7 @@ function tell(listener: (finding: Finding) => void, finding: Finding): void {
     listener(finding);
   } catch (error) {
     // Whatever a caller's function throws is expected here, and is the caller's.
-    process.emitWarning(`onWarning threw: ${String(error)}`, "FlowStoreWarning");
+    const what = error instanceof Error ? String(error) : shown(error);
+    process.emitWarning(`onWarning threw: ${what}`, "FlowStoreWarning");
   }
 }

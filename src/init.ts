@@ -3,7 +3,9 @@
 import { FlowError } from "./errors.ts";
 import type { Disk } from "./disk/disk.ts";
 import { replaceFile } from "./disk/replace.ts";
+import { SHAPES } from "./model/kinds.ts";
 import { featureJsonSchema } from "./model/schema.ts";
+import { jsonSchemaOf } from "./model/shape.ts";
 import { formatJson } from "./storage/json-text.ts";
 import {
   folderOf,
@@ -29,7 +31,10 @@ export const MANAGED_BLOCKS: ReadonlyMap<string, readonly string[]> = new Map([
 
 /** The JSON Schemas that lie in `schema/`, by file name. */
 export function schemaFiles(): ReadonlyMap<string, string> {
-  return new Map([["feature.json", formatJson(featureJsonSchema())]]);
+  return new Map([
+    ["feature.json", formatJson(featureJsonSchema())],
+    ...SHAPES.map((shape) => [`${shape.name}.json`, formatJson(jsonSchemaOf(shape))] as const),
+  ]);
 }
 
 /** The text of the manifest: the format and nothing else, or two inits would conflict. */

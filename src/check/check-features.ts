@@ -1,44 +1,28 @@
 /** What can be wrong with features, one by one and among each other. */
 
 import type { Finding } from "../finding.ts";
-import { dependenciesOf, isTombstone, uidOf } from "../model/feature.ts";
+import { dependenciesOf, isTombstone } from "../model/feature.ts";
 import { findCycles } from "../model/graph.ts";
-import type { FeatureDocument } from "../model/schema.ts";
-import { changeOf, featureStream } from "../stores/change-events.ts";
-import { decodeFeature } from "../stores/feature-decode.ts";
-import { documentsOf, FeatureFiles, sharedIds } from "../stores/feature-files.ts";
+import { FeatureFiles, sharedIds } from "../stores/feature-files.ts";
 import { repeatedKeys } from "../storage/json-text.ts";
-import type { LogLook } from "../storage/event-log.ts";
 import { CLAIMS, FEATURES } from "../storage/layout.ts";
-import { isFault } from "../storage/view.ts";
-import type { Sight } from "./sight.ts";
-
-interface FeatureFile {
-  readonly file: string;
-  readonly text: string;
-  readonly document: FeatureDocument;
-}
+import { featureFilesOf, type FeatureFile, type Sight } from "./sight.ts";
+import { unexplained } from "./unexplained.ts";
 
 /** Every problem of the features. */
 export function findFeatureProblems({ storage, view, log }: Sight): Finding[] {
-  const findings: Finding[] = [];
-  const files: FeatureFile[] = [];
   if (storage.disk.stat(FEATURES)?.isDirectory() !== true) return [];
-  for (const file of documentsOf(view)) {
-    const decoded = decodeFeature(file);
-    if ("finding" in decoded) findings.push(decoded.finding);
-    else if (!isFault(file))
-      files.push({ file: file.path, text: file.text, document: decoded.document });
-  }
+  const { files, findings } = featureFilesOf(view);
   const living = files.filter(({ document }) => !isTombstone(document));
   findings.push(...files.flatMap(ownProblems), ...sharedIds(living), ...sharedUids(files));
   findings.push(...danglingDependencies(living), ...circles(living));
   if (log !== null) findings.push(...unexplained(log, files));
   if (storage.disk.stat(CLAIMS)?.isDirectory() === false) return findings;
   // Leases are looked at through the store's own eyes.
-  new FeatureFiles(view, (finding) => {
+  const report = (finding: Finding): void => {
     if (finding.rule === "lease") findings.push(finding);
-  }).all();
+  };
+  new FeatureFiles(view, { report, fine: () => undefined, settle: () => undefined }).all();
   return findings;
 }
 
@@ -124,53 +108,4 @@ function circles(living: readonly FeatureFile[]): Finding[] {
     severity: "error" as const,
     message: `Features depend on each other in a circle: ${[...cycle, cycle[0]].join(" -> ")}`,
   }));
-}
-
-type Word = "pending" | "in_progress" | "completed" | "deleted";
-
-/** What each kind of event leaves a feature in; others say nothing of it. */
-const LEAVES: ReadonlyMap<string, Word> = new Map([
-  ["created", "pending"],
-  ["claimed", "in_progress"],
-  ["claim_released", "pending"],
-  ["lease_expired", "pending"],
-  ["deleted", "deleted"],
-]);
-
-const STATUS_WORDS: ReadonlySet<unknown> = new Set(["pending", "in_progress", "completed"]);
-
-/** States that no event tells of: somebody edited a file, or events were taken away. */
-function unexplained({ events }: LogLook, files: readonly FeatureFile[]): Finding[] {
-  const told = new Map<string, Word>();
-  const inOrder = [...events].sort((a, b) => (a.event.id < b.event.id ? -1 : 1));
-  for (const { event } of inOrder) {
-    const change = changeOf(event);
-    if (change === null) continue;
-    const isState =
-      change.eventType === "status_change" &&
-      change.field === "status" &&
-      STATUS_WORDS.has(change.newValue);
-    const word = isState ? (change.newValue as Word) : LEAVES.get(change.eventType);
-    if (word !== undefined) told.set(event.stream, word);
-  }
-  return files.flatMap(({ file, document }) => {
-    const says = told.get(featureStream(uidOf(document)));
-    const is = stateOf(document);
-    if (says === is) return [];
-    const why = says === undefined ? "no event tells of it" : `the last event says ${says}`;
-    return [
-      {
-        file,
-        rule: "unexplained",
-        severity: "warning" as const,
-        message: `${file} is ${is}, but ${why}: it was edited by hand, or events were taken away`,
-      },
-    ];
-  });
-}
-
-function stateOf(document: FeatureDocument): Word {
-  if (isTombstone(document)) return "deleted";
-  if (document.passes === true) return "completed";
-  return document.inProgress === true ? "in_progress" : "pending";
 }

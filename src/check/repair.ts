@@ -8,14 +8,19 @@ import type { Finding } from "../finding.ts";
 import { initRoot } from "../init.ts";
 import { uidOf } from "../model/feature.ts";
 import { FEATURE_DOCUMENT_KEYS } from "../model/schema.ts";
-import { decodeFeature } from "../stores/feature-decode.ts";
+import { encodeUlid } from "../model/ulid.ts";
+import { tooLarge } from "../stores/call-size.ts";
 import { changeDraft } from "../stores/change-events.ts";
 import type { StoreContext } from "../stores/context.ts";
 import { makeFolders } from "../storage/apply.ts";
+import { EventLog } from "../storage/event-log.ts";
+import { digest } from "../storage/hash.ts";
 import { patchJson } from "../storage/json-text.ts";
 import { BACKUP, FEATURES, folderOf, inFolder, nameOf } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
-import { isFault, type Writing } from "../storage/view.ts";
+import type { Writing } from "../storage/view.ts";
+import { featureFilesOf, sightOf, type FeatureFile } from "./sight.ts";
+import { acknowledgement, unexplainedStates } from "./unexplained.ts";
 
 /** How a repair runs. */
 export interface RepairOptions {
@@ -37,8 +42,13 @@ export interface RepairReport {
 const BY_INIT: ReadonlySet<string> = new Set(["manifest", "managed-block", "schema-file"]);
 /** Findings that a change of one document mends. */
 const BY_PATCH: ReadonlySet<string> = new Set(["no-uid", "passing-in-progress"]);
+/** Findings that an event mends, without a change of the document. */
+const BY_EVENT: ReadonlySet<string> = new Set(["unexplained"]);
 /** Findings that go away when what is committed is brought into the files. */
 const BY_RECOVERY: ReadonlySet<string> = new Set(["stuck", "poisoned"]);
+
+/** What the events of acknowledged states say of themselves: nobody logged the change when it was made. */
+const ACKNOWLEDGED = "repair: the file said so, and no event";
 
 /** Repairs a root; see {@link RepairReport}. */
 export async function repairRoot(
@@ -64,8 +74,14 @@ export async function repairRoot(
     const others = before.filter((finding) => !mendable.includes(finding));
     initRoot(disk, new Set(others.map(({ file }) => file)));
   }
-  for (const { file, rule } of mendable) {
-    if (BY_PATCH.has(rule)) await storage.commit((write) => patch(write, context, file, backup));
+  const paths = new Set(mendable.filter(isOfFeature).map(({ file }) => file));
+  if (paths.size > 0) {
+    // In one commit: a uid is chosen by what all the other files bear.
+    const commit = storage.commit((write) => {
+      patchAll(write, context, paths, backup);
+      acknowledgeAll(write, context, paths);
+    });
+    await tooLarge(commit);
   }
   const left = await look();
   const stillThere = new Set(left.map(keyOf));
@@ -74,7 +90,11 @@ export async function repairRoot(
 }
 
 function isMendable(rule: string): boolean {
-  return BY_INIT.has(rule) || BY_PATCH.has(rule) || BY_RECOVERY.has(rule);
+  return BY_INIT.has(rule) || isOfFeature({ rule }) || BY_RECOVERY.has(rule);
+}
+
+function isOfFeature({ rule }: Pick<Finding, "rule">): boolean {
+  return BY_PATCH.has(rule) || BY_EVENT.has(rule);
 }
 
 function keyOf({ file, rule, line, message }: Finding): string {
@@ -86,26 +106,56 @@ function stamp(storage: Storage): string {
   return `${time}-${storage.options.randomName()}`;
 }
 
-/** Writes what a document lacks, and says so in the log. */
-function patch(write: Writing, context: StoreContext, path: string, backup: Backup): void {
-  const file = write.get(FEATURES, nameOf(path));
-  if (file === null || isFault(file)) return;
-  const decoded = decodeFeature(file);
-  if ("finding" in decoded) return;
-  const { document } = decoded;
+/** Writes what documents lack, and says so in the log. */
+function patchAll(
+  write: Writing,
+  context: StoreContext,
+  paths: ReadonlySet<string>,
+  backup: Backup,
+): void {
+  const { files } = featureFilesOf(write);
+  const bearers = new Map<string, number>();
+  for (const { document } of files) {
+    const uid = uidOf(document);
+    bearers.set(uid, (bearers.get(uid) ?? 0) + 1);
+  }
+  for (const file of files) {
+    if (!paths.has(file.file)) continue;
+    const isAlone = bearers.get(uidOf(file.document)) === 1;
+    const uid = isAlone ? uidOf(file.document) : uidOfFile(file);
+    patch(write, context, file, uid, backup);
+  }
+}
+
+/**
+ * The uid of a file that has none and shares its id: made of both its id and its name, so that
+ * twins differ, and that the same repair in another clone gives each the same again, though
+ * somebody edited its text there.
+ */
+function uidOfFile({ file, document }: FeatureFile): string {
+  return encodeUlid(0, Buffer.from(digest(`${document.id} ${nameOf(file)}`), "hex"));
+}
+
+function patch(
+  write: Writing,
+  context: StoreContext,
+  { file, text, document }: FeatureFile,
+  uid: string,
+  backup: Backup,
+): void {
   const set = new Map<string, unknown>();
-  if (document.uid === undefined) set.set("uid", uidOf(document));
+  if (document.uid === undefined) set.set("uid", uid);
   if (document.passes === true && document.inProgress === true) {
     set.set("inProgress", false);
     set.set("claim", null);
   }
   if (set.size === 0) return;
-  backup.keep(path);
-  write.put(FEATURES, nameOf(path), patchJson(file.text, set, [], FEATURE_DOCUMENT_KEYS));
+  backup.keep(file);
+  write.put(FEATURES, nameOf(file), patchJson(text, set, [], FEATURE_DOCUMENT_KEYS));
   for (const [field, value] of set) {
     const event = {
       featureId: document.id,
-      featureUid: uidOf(document),
+      featureUid: document.uid ?? uid,
       eventType: "updated",
       field,
       oldValue: textOf(document[field]),
@@ -113,6 +163,17 @@ function patch(write: Writing, context: StoreContext, path: string, backup: Back
       agent: null,
     };
     write.append(changeDraft(context, event, { note: "repair" }));
+  }
+}
+
+/** Logs the states that no event tells of, as the files say now. */
+function acknowledgeAll(write: Writing, context: StoreContext, paths: ReadonlySet<string>): void {
+  const { storage } = context;
+  const { log } = sightOf(storage, write, new EventLog(storage.disk, storage.overlay));
+  if (log === null) return;
+  for (const state of unexplainedStates(log, featureFilesOf(write).files)) {
+    if (!state.isAlone || !paths.has(state.file)) continue;
+    write.append(changeDraft(context, acknowledgement(state), { note: ACKNOWLEDGED }));
   }
 }
 

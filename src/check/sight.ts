@@ -1,8 +1,13 @@
 /** What a check looks at: the documents and the log of one state. */
 
+import type { Finding } from "../finding.ts";
+import type { FeatureDocument } from "../model/schema.ts";
+import { decodeFeature } from "../stores/feature-decode.ts";
+import { documentsOf } from "../stores/feature-files.ts";
 import type { EventLog, LogLook } from "../storage/event-log.ts";
 import { EVENTS } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
+import { isFault } from "../storage/files.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 
 export interface Sight {
@@ -16,6 +21,30 @@ export interface Sight {
 export function sightOf(storage: Storage, view: Reading | Writing, log: EventLog): Sight {
   const { disk, files, journal } = storage;
   if (disk.stat(EVENTS)?.isDirectory() === false) return { storage, view, log: null };
-  log.refresh(view.names(EVENTS), files.freshSince(), files.now());
+  const names = view.names(EVENTS);
+  log.refresh(names, files.freshSince(), files.lookedAt(EVENTS));
   return { storage, view, log: log.look(journal.ledger) };
+}
+
+/** A feature's file that can be used, a tombstone's too. */
+export interface FeatureFile {
+  readonly file: string;
+  readonly text: string;
+  readonly document: FeatureDocument;
+}
+
+/** The files of features, and why others in their place cannot be used. */
+export function featureFilesOf(view: Reading | Writing): {
+  files: FeatureFile[];
+  findings: Finding[];
+} {
+  const findings: Finding[] = [];
+  const files: FeatureFile[] = [];
+  for (const file of documentsOf(view)) {
+    const decoded = decodeFeature(file);
+    if ("finding" in decoded) findings.push(decoded.finding);
+    else if (!isFault(file))
+      files.push({ file: file.path, text: file.text, document: decoded.document });
+  }
+  return { files, findings };
 }

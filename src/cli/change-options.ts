@@ -2,7 +2,7 @@
 import { FlowError } from "../errors.ts";
 import type { ChangeNote, MarkFeatureOptions, UpdateFeatureOptions } from "../index.ts";
 import type { CommandContext } from "./command.ts";
-import type { OptionSpec } from "./parse.ts";
+import type { OptionSpec } from "./options.ts";
 import type { FeatureRef } from "./values.ts";
 
 type Specs = Readonly<Record<string, OptionSpec>>;

@@ -4,7 +4,7 @@
  */
 import type { Finding, FlowStore } from "../index.ts";
 import type { DataShape } from "./data-shapes.ts";
-import type { OptionSpec, OptionValues } from "./parse.ts";
+import type { OptionSpec, OptionValues } from "./options.ts";
 import type { Terminal } from "./render/terminal.ts";
 
 export interface Command {
@@ -21,6 +21,16 @@ export interface Command {
   readonly data: DataShape;
   run(context: CommandContext): Promise<CommandResult>;
 }
+
+/** Where a command lies. */
+export interface Registration {
+  /** Imperative, no full stop. */
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+/** Commands by their words. */
+export type Registry = Readonly<Record<string, Registration>>;
 
 export interface CommandContext {
   readonly positionals: readonly string[];

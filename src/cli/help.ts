@@ -1,6 +1,7 @@
 /** What `--help` shows: of everything, of a group of commands, of one command. */
 import type { Command } from "./command.ts";
-import { GLOBAL_OPTIONS, type OptionSpec } from "./parse.ts";
+import type { OptionSpec } from "./options.ts";
+import { GLOBAL_OPTIONS } from "./parse.ts";
 import { REGISTRY } from "./registry.ts";
 import { wrap, wrapIndented } from "./render/width.ts";
 

@@ -2,16 +2,8 @@
 import { parseArgs } from "node:util";
 import { FlowError } from "../errors.ts";
 import { didYouMean } from "./nearest.ts";
+import type { OptionSpec, OptionValues } from "./options.ts";
 import { GROUPS, REGISTRY } from "./registry.ts";
-
-export interface OptionSpec {
-  readonly type: "string" | "boolean";
-  /** May be given several times. */
-  readonly multiple?: true;
-  /** What the help calls its value. */
-  readonly value?: string;
-  readonly help: string;
-}
 
 /** The options of every command. */
 export const GLOBAL_OPTIONS: Readonly<Record<string, OptionSpec>> = {
@@ -27,13 +19,6 @@ export const GLOBAL_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   help: { type: "boolean", help: "Show how the command is used" },
   version: { type: "boolean", help: "Show the version" },
 };
-
-/** What was asked for by options, by name. */
-export interface OptionValues {
-  text(name: string): string | undefined;
-  list(name: string): readonly string[];
-  flag(name: string): boolean;
-}
 
 export interface Invocation {
   /** The command's words; empty when none was given. */

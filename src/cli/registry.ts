@@ -1,14 +1,8 @@
 /** Every command: its words, its one line, and the file that does it, loaded when it is called. */
-import type { Command } from "./command.ts";
-
-export interface Registration {
-  /** Imperative, no full stop. */
-  readonly summary: string;
-  load(): Promise<Command>;
-}
+import type { Registry } from "./command.ts";
 
 /** In the order in which the help lists them. */
-export const REGISTRY: Readonly<Record<string, Registration>> = {
+export const REGISTRY: Registry = {
   init: {
     summary: "Make a store in this folder",
     load: async () => (await import("./commands/store.ts")).init,
@@ -35,7 +29,7 @@ export const REGISTRY: Readonly<Record<string, Registration>> = {
   },
   schema: {
     summary: "Print the JSON Schema of what --json prints",
-    load: async () => (await import("./commands/schema.ts")).schema,
+    load: async () => (await import("./commands/schema.ts")).schemaOf(REGISTRY),
   },
   "feature create": {
     summary: "Add a feature, or several from JSON",

@@ -8,7 +8,8 @@ import type { Command, CommandContext, CommandResult } from "./command.ts";
 import { asFlowError } from "./envelope.ts";
 import { EXIT_INTERRUPTED } from "./exit-codes.ts";
 import { surviveClosedPipes } from "./streams.ts";
-import { findCommand, parseWords, type OptionValues } from "./parse.ts";
+import type { OptionValues } from "./options.ts";
+import { findCommand, parseWords } from "./parse.ts";
 import { REGISTRY } from "./registry.ts";
 import { Session } from "./session.ts";
 

@@ -2,7 +2,7 @@
 import { FlowError } from "../errors.ts";
 import type { Finding, FlowStore } from "../index.ts";
 import type { Answer } from "./answer.ts";
-import type { OptionValues } from "./parse.ts";
+import type { OptionValues } from "./options.ts";
 
 /** Opens the one store of a command, and closes it. */
 export class Session {

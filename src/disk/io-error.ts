@@ -14,6 +14,7 @@ const VERBS: Readonly<Record<string, string>> = {
   removeFolder: "remove folder",
   syncFile: "sync",
   syncFolder: "sync folder",
+  replace: "write",
 };
 
 /** What an `IO` error may tell beside operation, file and errno. */

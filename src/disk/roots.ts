@@ -6,15 +6,29 @@ import { dirname, join, resolve } from "node:path";
 
 import { errnoOf, ioError } from "./io-error.ts";
 
-/** Absolute, links resolved as far as the folder exists. */
-export function absolute(dir: string): string {
-  const full = resolve(dir);
+/**
+ * Absolute, links resolved as far as the folder exists.
+ *
+ * @param dir from the working folder; `undefined` is that one itself
+ * @throws FlowError `IO` where the working folder counts and was removed.
+ */
+export function absolute(dir = "."): string {
+  const full = fromHere(dir);
   try {
     return realpathSync(full);
   } catch (error) {
     // It does not exist yet, or may not be looked at: then it is what it is called.
     if (errnoOf(error) !== null) return full;
     throw error;
+  }
+}
+
+function fromHere(dir: string): string {
+  try {
+    return resolve(dir);
+  } catch (error) {
+    const errno = errnoOf(error);
+    throw errno === null ? error : ioError("find", "the working folder", errno, error);
   }
 }
 
@@ -62,13 +76,23 @@ function deviceOf(path: string): number | null {
   }
 }
 
-/** Makes a folder and those above it; `false` when it was there. */
-export function makeFolder(path: string): boolean {
+/**
+ * Makes a folder and those above it, where they are missing. One after another: node's own
+ * `recursive` never returns where a folder is there and nothing can be made in it (`/proc`).
+ *
+ * @throws FlowError `IO`.
+ */
+export function makeFolder(path: string): void {
+  if (isFolder(path)) return;
+  const above = dirname(path);
+  if (above !== path) makeFolder(above);
   try {
-    return mkdirSync(path, { recursive: true }) !== undefined;
+    mkdirSync(path);
   } catch (error) {
     const errno = errnoOf(error);
-    throw errno === null ? error : ioError("makeFolder", path, errno, error);
+    if (errno === null) throw error;
+    // Two processes may both make it.
+    if (errno !== "EEXIST" || !isFolder(path)) throw ioError("makeFolder", path, errno, error);
   }
 }
 
@@ -82,7 +106,16 @@ export function makeTemporaryFolder(): string {
   }
 }
 
-/** Removes a temporary folder with all that is in it. */
+/**
+ * Removes a temporary folder with all that is in it.
+ *
+ * @throws FlowError `IO`.
+ */
 export function removeTemporaryFolder(path: string): void {
-  rmSync(path, { recursive: true, force: true });
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    const errno = errnoOf(error);
+    throw errno === null ? error : ioError("removeFolder", path, errno, error);
+  }
 }

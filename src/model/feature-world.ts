@@ -3,7 +3,7 @@
  * the world, carries the changes out and logs the events in one commit.
  */
 import { FlowError } from "../errors.ts";
-import { shown } from "./json-values.ts";
+import { shown, textProblem } from "./json-values.ts";
 import { dependenciesOf, priorityOf, uidOf, type FeatureRecord, type Lease } from "./feature.ts";
 import { isRef, type FeatureRef } from "./feature-inputs.ts";
 import type { FeatureDocument } from "./schema.ts";
@@ -110,10 +110,14 @@ export function requireRef(ref: unknown): FeatureRef {
  * @throws FlowError `BAD_REQUEST`.
  */
 export function requireAgent(name: unknown, field = "agent"): string {
-  if (typeof name === "string" && name !== "" && !/\p{Surrogate}/u.test(name)) return name;
-  throw new FlowError("BAD_REQUEST", `${field} must be a text that is not empty`, {
-    context: { field },
-  });
+  if (typeof name !== "string" || name === "") {
+    throw new FlowError("BAD_REQUEST", `${field} must be a text that is not empty`, {
+      context: { field },
+    });
+  }
+  const problem = textProblem(name);
+  if (problem === null) return name;
+  throw new FlowError("BAD_REQUEST", `${field} ${problem}`, { context: { field } });
 }
 
 /** What tells features apart, for the context of an error. */

@@ -22,6 +22,10 @@ export const MAX_INPUT_DEPTH = 100;
  */
 export const MAX_DOCUMENT_DEPTH = 1000;
 
+/** How long one text of an input may be, in UTF-16 units: far above any description, far below what one string can hold. */
+export const MAX_TEXT_LENGTH = 16 * 1024 * 1024;
+const MEBI = 1024 * 1024;
+
 /** With the `u` flag a pair counts as one character, so this finds only halves without a partner. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -67,7 +71,8 @@ export function ownValue(source: object, key: string): unknown {
  * same; `null` when there is none. Keys whose value is `undefined` count as absent.
  */
 export function jsonProblem(value: unknown, key: string): Problem | null {
-  if (LONE_SURROGATE.test(key)) return { path: key, message: "the key holds half a character" };
+  const keyProblem = textProblem(key);
+  if (keyProblem !== null) return { path: pathText([key]), message: `the key ${keyProblem}` };
   const open: Frame[] = [{ value, key, parent: null, depth: 0 }];
   for (let frame = open.pop(); frame !== undefined; frame = open.pop()) {
     const message = frameProblem(frame);
@@ -106,13 +111,38 @@ export function sameJson(left: unknown, right: unknown): boolean {
   return left === right || JSON.stringify(left) === JSON.stringify(right);
 }
 
+/** Why `text` cannot be written and read back the same; `null` when it can. */
+export function textProblem(text: string): string | null {
+  // Before it is searched: a search lays out whole what `repeat` and `+` only note down.
+  if (text.length > MAX_TEXT_LENGTH)
+    return `is longer than ${MAX_TEXT_LENGTH / MEBI} Mi characters`;
+  return LONE_SURROGATE.test(text) ? "holds half a character (a lone surrogate)" : null;
+}
+
+/** How much text a JSON value holds: its strings and keys, and 1 for every value. */
+export function lengthOf(value: unknown): number {
+  let length = 0;
+  const open: unknown[] = [value];
+  while (open.length > 0) {
+    const one = open.pop();
+    length += 1;
+    if (typeof one === "string") length += one.length;
+    if (typeof one !== "object" || one === null) continue;
+    for (const [key, inner] of Object.entries(one)) {
+      if (!Array.isArray(one)) length += key.length;
+      open.push(inner);
+    }
+  }
+  return length;
+}
+
 function frameProblem(frame: Frame): string | null {
   const { value } = frame;
   switch (typeof value) {
     case "boolean":
       return null;
     case "string":
-      return LONE_SURROGATE.test(value) ? "holds half a character (a lone surrogate)" : null;
+      return textProblem(value);
     case "number":
       return Number.isFinite(value) ? null : `${String(value)} cannot be written as JSON`;
     case "object":
@@ -146,16 +176,23 @@ function pushChildren(frame: Frame, open: Frame[]): void {
   for (const [key, inner] of Object.entries(value).reverse()) {
     if (inner === undefined) continue;
     open.push({ value: inner as unknown, key, parent: frame, depth });
-    if (LONE_SURROGATE.test(key)) open.push({ value: key, key, parent: frame, depth });
+    if (textProblem(key) !== null) open.push({ value: key, key, parent: frame, depth });
   }
 }
 
-/** Writes a path as a person would: `steps[2]`, `claim.agent`. Beyond eight parts it is cut. */
+/** Keys are longer than this only where something is wrong. */
+const MAX_KEY_SHOWN = 200;
+
+/** Writes a path as a person would: `steps[2]`, `claim.agent`. Beyond eight parts it is cut, as long keys are. */
 export function pathText(parts: readonly PropertyKey[]): string {
   let text = "";
   for (const part of parts.slice(0, 8)) {
-    if (typeof part === "number") text += `[${part}]`;
-    else text += text === "" ? String(part) : `.${String(part)}`;
+    if (typeof part === "number") {
+      text += `[${part}]`;
+      continue;
+    }
+    const name = String(part);
+    text += `${text === "" ? "" : "."}${name.length > MAX_KEY_SHOWN ? `${name.slice(0, MAX_KEY_SHOWN)}…` : name}`;
   }
   return parts.length > 8 ? `${text}…` : text;
 }

@@ -2,7 +2,7 @@
 import { FlowError } from "../errors.ts";
 
 /** The last millisecond that ISO 8601 writes with a year of four digits. */
-const LATEST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+export const LATEST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 /** The first one: year 0. `Date.UTC` would read a year below 100 as 19xx. */
 const EARLIEST_MS = Date.parse("0000-01-01T00:00:00.000Z");
 

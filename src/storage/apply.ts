@@ -22,7 +22,7 @@ import type { FileChange } from "./journal-lines.ts";
 import { pathOf } from "./journal-lines.ts";
 import type { WindowEntry } from "./journal-state.ts";
 import type { Journal } from "./journal.ts";
-import { folderOf, inFolder, nameOf, QUARANTINE } from "./layout.ts";
+import { EVENTS, folderOf, inFolder, nameOf, QUARANTINE } from "./layout.ts";
 
 /** Somebody took the fence down: this process slept, others have gone on. */
 export class Fenced extends Error {
@@ -38,6 +38,8 @@ export interface ApplyContext {
   readonly nowIso: () => string;
   /** Temporaries made before the record was written, by path. */
   readonly staged: ReadonlyMap<string, string>;
+  /** Shows other processes that this one lives. */
+  readonly beat: () => void;
   /** What was last seen at a path, if an equal stat proves that it need not be read again. */
   readonly settled: (path: string) => FileEntry | FileFault | null | undefined;
   /** Told of a file that no commit names. */
@@ -75,6 +77,7 @@ export function applyPending(context: ApplyContext): StuckPath[] {
       const isNewest = "append" in change || newest.get(path) === entry;
       const settled = entry.appliedIn === context.bootId && !entry.stuck.has(path);
       if (!isNewest || settled) continue;
+      context.beat();
       try {
         applyChange(context, entry, change, entries);
       } catch (error) {
@@ -237,9 +240,11 @@ function applyAppend(
   if (entry.appliedIn !== null && !entry.stuck.has(change.append)) return;
   if (!context.fence.stands()) throw new Fenced();
   const name = `${/"id":"([0-9A-Z]{26})"/.exec(change.data)?.[1] ?? entry.record.id}.jsonl`;
-  const path = inFolder(folderOf(change.append), name);
+  const folder = folderOf(change.append);
+  const path = inFolder(folder, name);
   if (context.disk.stat(path) !== null) return;
-  moveInto(context, stage(context, `${context.recoveryHeader()}${change.data}`), path);
+  const header = folder === EVENTS ? context.recoveryHeader() : "";
+  moveInto(context, stage(context, `${header}${change.data}`), path);
   context.added(path);
 }
 

@@ -9,13 +9,15 @@
 import { FlowError, isFlowError } from "../errors.ts";
 import { applyPending, Fenced, type StuckPath } from "./apply.ts";
 import { Fence } from "./fence.ts";
+import { isFault, type Document } from "./files.ts";
 import { JOURNAL_VERSION, pathOf, type CommitRecord, type FileChange } from "./journal-lines.ts";
 import { EVENTS, folderOf, LOCAL_IGNORE } from "./layout.ts";
+import { localLogChanges } from "./local-log.ts";
 import { LogWriter } from "./log-writer.ts";
 import { goneOutcome } from "./outcome.ts";
 import type { Durability, Parts, StorageOptions } from "./parts.ts";
 import { Upkeep } from "./upkeep.ts";
-import { isFault, Writing, type Document, type IdSource, type WriteBase } from "./view.ts";
+import { Writing, type IdSource, type WriteBase } from "./view.ts";
 
 export type CommitterOptions = StorageOptions & { readonly beat: () => void };
 
@@ -141,6 +143,7 @@ export class Committer implements WriteBase {
         randomName: this.#options.randomName,
         nowIso: () => this.#options.toIso(this.#options.nowMs()),
         staged,
+        beat: this.#options.beat,
         settled: (path) => this.#storage.files.settled(path),
         added: (path) => {
           this.#storage.files.touched(path, true);
@@ -176,6 +179,8 @@ export class Committer implements WriteBase {
 
   get(path: string, exact: boolean): Document | null {
     const { files, overlay } = this.#storage;
+    // Deciding about thousands of files takes long: whoever waits must see that this one lives.
+    this.#options.beat();
     const before = exact ? files.seen(path, this.#since) : undefined;
     const file = files.look(path, exact ? this.#exactSince : this.#since);
     if (before !== undefined && before !== file) throw new StaleLook();
@@ -282,8 +287,14 @@ export class Committer implements WriteBase {
         changes.push({ put: path, pre, data: entry.text });
       }
     }
+    for (const [folder, lines] of write.localLines) {
+      const { disk, overlay } = this.#storage;
+      const names = this.names(folder);
+      changes.push(...localLogChanges(disk, overlay, folder, names, lines, this.#options));
+    }
     const ledger = this.#logWriter.change(write, changes, this.hasDeferred);
     if (changes.length === 0 && ledger === null) return null;
+    const ids = this.#logWriter.idsToNote(write);
     return {
       kind: "record",
       v: JOURNAL_VERSION,
@@ -294,7 +305,7 @@ export class Committer implements WriteBase {
       at: this.#options.wallMs(),
       changes,
       ...(ledger === null ? {} : { ledger }),
-      ...(write.ids.size === 0 ? {} : { ids: Object.fromEntries(write.ids) }),
+      ...(ids.size === 0 ? {} : { ids: Object.fromEntries(ids) }),
     };
   }
 
@@ -317,6 +328,7 @@ export class Committer implements WriteBase {
   #isUnchanged(record: CommitRecord): boolean {
     const { files } = this.#storage;
     for (const change of record.changes) {
+      this.#options.beat();
       if ("append" in change) continue;
       const path = pathOf(change);
       const before = files.seen(path);

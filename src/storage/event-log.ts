@@ -26,7 +26,8 @@ import {
   type Segment,
   type SegmentLine,
 } from "./segments.ts";
-import type { NumberedEvent, Overlay } from "./view.ts";
+import type { Overlay } from "./overlay.ts";
+import type { NumberedEvent } from "./view.ts";
 
 /** An event, where it stands, and its number. */
 export interface LoggedEvent {
@@ -73,8 +74,8 @@ export class EventLog {
   }
 
   /** Brings what is known of every segment up to date, as seen at `since` or later. */
-  refresh(names: readonly string[], since: number, now: number): void {
-    if (this.#segments.refresh(names, since, now)) this.#look = null;
+  refresh(names: readonly string[], since: number, lookedAt: number): void {
+    if (this.#segments.refresh(names, since, lookedAt)) this.#look = null;
   }
 
   /** The log, numbered by the ledger. Call {@link refresh} before. */

@@ -40,6 +40,27 @@ export interface FileFault {
   readonly fault: FlowError;
 }
 
+/** A document's file, or why it cannot be read. */
+export type Document = FileEntry | FileFault;
+
+/** Whether a document could not be read as text. */
+export function isFault(document: Document): document is FileFault {
+  return "fault" in document;
+}
+
+/** Of a text that is not in its file yet. */
+export const NO_STAT: Stat = {
+  dev: 0,
+  ino: 0,
+  size: 0,
+  nlink: 0,
+  mtimeMs: 0,
+  ctimeMs: 0,
+  isFile: () => true,
+  isDirectory: () => false,
+  isSymbolicLink: () => false,
+};
+
 interface Seen {
   entry: FileEntry | FileFault | null;
   lookedAt: number;
@@ -188,6 +209,11 @@ export class Files {
     this.#folders.set(folder, { names, stat, lookedAt, settled, version });
     if (!same && seen !== undefined) this.#forgetVanished(folder, seen.names, new Set(listed));
     return names;
+  }
+
+  /** When a folder was last looked at; `-Infinity` for never. */
+  lookedAt(folder: string): number {
+    return this.#folders.get(folder)?.lookedAt ?? -Infinity;
   }
 
   /** A number that rises whenever a folder was found changed. */

@@ -4,7 +4,7 @@
  * so that each is told of its own failure.
  */
 
-import { isFlowError } from "../errors.ts";
+import { FlowError, isFlowError } from "../errors.ts";
 import { StaleLook, type Committer } from "./committer.ts";
 import type { Hold } from "./hold.ts";
 import type { Journal } from "./journal.ts";
@@ -129,11 +129,7 @@ export class GroupCommit {
     const outcomes: Outcome[] = [];
     try {
       const attempt = this.#committer.newAttempt();
-      for (const job of group) {
-        // Deciding for many takes long: whoever waits for the guard must see that this one lives.
-        this.#hold.beat();
-        outcomes.push(this.#decide(attempt, job));
-      }
+      for (const job of group) outcomes.push(this.#decide(attempt, job));
       if (!attempt.isEmpty) await this.#publish(attempt, group, outcomes);
     } catch (error) {
       // What may have happened must not be tried again.
@@ -155,22 +151,29 @@ export class GroupCommit {
 
   #decide(attempt: Writing, job: Job): Outcome {
     for (let tries = 0; ; tries += 1) {
+      // Deciding for many takes long: whoever waits for the guard must see that this one lives.
+      this.#hold.beat();
       const own = attempt.nested();
       try {
         const value = job.decide(own);
         attempt.join(own);
         return { value };
       } catch (error) {
+        if (!(error instanceof StaleLook)) return { error };
         // A hand edit came between two looks of the decision: once more, on what is there now.
-        if (!(error instanceof StaleLook) || tries >= MAX_STALE_TRIES) return { error };
+        if (tries >= MAX_STALE_TRIES) return { error: neverStill() };
       }
     }
   }
 
   /** Publishes an attempt; when another process was faster, decides again on the new state. */
   async #publish(attempt: Writing, group: readonly Job[], outcomes: Outcome[]): Promise<void> {
+    const { monotonicMs, guardTimeoutMs } = this.#options;
+    const deadline = monotonicMs() + guardTimeoutMs;
     let current = attempt;
     while (!(await this.publish(current))) {
+      // The guard is politeness: where it is broken, others may be faster again and again.
+      if (monotonicMs() > deadline) throw this.#hold.waitedTooLong("other processes");
       await this.#hold.take(Infinity);
       current = this.#committer.newAttempt();
       for (const [index, job] of group.entries()) outcomes[index] = this.#decide(current, job);
@@ -213,6 +216,13 @@ export class GroupCommit {
     }
     if (this.#journal.isOver(epoch)) throw goneOutcome();
   }
+}
+
+function neverStill(): FlowError {
+  return new FlowError("CONFLICT", "Cannot write: a file changed at each of many looks at it", {
+    context: { retryable: true },
+    hint: "Something else rewrites files under .flow/ without end; stop it, then try again.",
+  });
 }
 
 function isUnknown(error: unknown): boolean {

@@ -104,17 +104,13 @@ export class Hold {
     return Promise.race([turn, tooLate]);
   }
 
-  /** The error of a call that waited for others of this process. */
-  waitedTooLong(): FlowError {
+  /** The error of a call that waited for others. */
+  waitedTooLong(others = "other calls of this process"): FlowError {
     const waitedMs = this.#options.guardTimeoutMs;
-    return new FlowError(
-      "TIMEOUT",
-      `Cannot write: other calls of this process held the store for ${waitedMs} ms`,
-      {
-        context: { waitedMs },
-        hint: "Try again; a transaction elsewhere may be running long.",
-      },
-    );
+    return new FlowError("TIMEOUT", `Cannot write: ${others} held the store for ${waitedMs} ms`, {
+      context: { waitedMs },
+      hint: "Try again; a transaction elsewhere may be running long.",
+    });
   }
 
   // ---- taking and letting go -----------------------------------------------------------------

@@ -29,6 +29,7 @@ export class JournalReader extends JournalState {
   file: string | null = null;
   protected handle: Handle | null = null;
   #offset = 0;
+  #headerBytes = 0;
   #rest: Buffer = Buffer.alloc(0);
   /** The record being appended by this process, and whether it was found to have won. */
   protected mine: { record: CommitRecord; line: Buffer; won: boolean } | null = null;
@@ -43,6 +44,11 @@ export class JournalReader extends JournalState {
   /** Bytes of the current file; 0 without one. */
   get size(): number {
     return this.#offset;
+  }
+
+  /** Bytes of the current file behind its header, which a successor would write again. */
+  get grown(): number {
+    return this.#offset - this.#headerBytes;
   }
 
   // ---- reading -------------------------------------------------------------------------------
@@ -112,6 +118,7 @@ export class JournalReader extends JournalState {
         ? mine.record
         : decodeLine(bytes, inFolder(JOURNAL, this.file ?? ""));
     if (line === null) return false;
+    if (line.kind === "header" && this.header === null) this.#headerBytes = bytes.length;
     this.take(line, (header) => this.#isCopy(header));
     if (mine !== null && this.head.id === mine.record.id) mine.won = true;
     return true;
@@ -134,6 +141,7 @@ export class JournalReader extends JournalState {
     this.handle = null;
     this.file = null;
     this.#offset = 0;
+    this.#headerBytes = 0;
     this.#rest = Buffer.alloc(0);
     this.header = null;
     this.sealedBy = null;

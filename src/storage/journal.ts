@@ -7,8 +7,8 @@
  * A line counts only if its checksum is right, its number follows the head, it names the head's
  * id, and no seal stands before it. The file is only ever appended to (O_APPEND, one write a
  * line): never truncated, replaced or named twice. What the lines say is in `journal-state.ts`, how
- * the file is found and followed in `journal-reader.ts`, how it is written here. The rules, each with what breaks
- * without it (the tests under test/crash/mutants take them out one by one):
+ * the file is found and followed in `journal-reader.ts`, how it is written here. The rules, each
+ * with what breaks without it (a test takes them out one by one):
  *
  * | rule | without it |
  * | --- | --- |

@@ -12,7 +12,7 @@ import { checksum } from "./hash.ts";
 import type { FileChange } from "./journal-lines.ts";
 import { CACHE, EVENTS, inFolder } from "./layout.ts";
 import { JOINT_BYTES, readFrom, SEGMENT_SUFFIX, Segments } from "./segments.ts";
-import type { Overlay } from "./view.ts";
+import type { Overlay } from "./overlay.ts";
 
 /** When so much of the log is not in the cache (10 ms to read), a writer writes it anew. */
 const WORTH_CACHING_BYTES = 256 * 1024;
@@ -66,15 +66,15 @@ export class LastEvents {
   }
 
   /** Brings it up to date, as seen at `since` or later. */
-  refresh(names: readonly string[], since: number, now: number): void {
+  refresh(names: readonly string[], since: number, lookedAt: number): void {
     if (!this.#isLoaded) this.#load(names);
     this.#isLoaded = true;
-    this.#segments.refresh(names, since, now);
+    this.#segments.refresh(names, since, lookedAt);
     if (!this.#mustRestart) return;
     // Git took events away: what remains is only known from all of them.
     this.#last.clear();
     this.#segments.clear();
-    this.#segments.refresh(names, since, now);
+    this.#segments.refresh(names, since, lookedAt);
     this.#mustRestart = false;
   }
 

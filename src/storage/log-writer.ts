@@ -21,16 +21,25 @@ import type { IdSource, Writing } from "./view.ts";
 
 /** A segment is closed when it is this long: git stores each version of a file anew. */
 const SEGMENT_BYTES = 1024 * 1024;
-/** An event id further ahead of the clock than this is not followed. */
+/**
+ * An id that git brought from further ahead of the clock than this is not followed. One of this
+ * clone's own is, for ever: ids must rise, whatever its clock once said. The times in the lines
+ * are the clock's.
+ */
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1000;
+/** Ids of such a kind are this clone's own and stand in no tracked file. */
+const LOCAL_KIND = "local:";
+
 /** Lines that a merge brought, to be numbered with the next commit. */
 interface Foreign {
   readonly runs: readonly Run[];
   readonly numbered: LedgerChange["numbered"];
   readonly lastEventId: string | null;
+  /** The highest id of each kind that they name. */
+  readonly ids: ReadonlyMap<string, number>;
 }
 
-const NOTHING_FOREIGN: Foreign = { runs: [], numbered: {}, lastEventId: null };
+const NOTHING_FOREIGN: Foreign = { runs: [], numbered: {}, lastEventId: null, ids: new Map() };
 
 /** Writes the log for one committer. */
 export class LogWriter {
@@ -67,7 +76,11 @@ export class LogWriter {
     },
     highestId: (kind) => {
       const { journal, log } = this.#storage;
-      return Math.max(journal.ledger.ids.get(kind) ?? 0, log.highestId(kind, this.#names));
+      return Math.max(
+        journal.ledger.ids.get(kind) ?? 0,
+        this.#foreign.ids.get(kind) ?? 0,
+        log.highestId(kind, this.#names),
+      );
     },
   };
 
@@ -85,12 +98,16 @@ export class LogWriter {
       this.#foreignCheckedAt = version;
       return NOTHING_FOREIGN;
     }
-    log.refresh(names, files.now(), files.now());
+    log.refresh(names, files.now(), files.lookedAt(EVENTS));
     const provisional = log.look(ledger).events.filter((one) => one.provisional);
     if (provisional.length === 0) this.#foreignCheckedAt = version;
     const runs: [number, number, string, number][] = [];
+    const ids = new Map<string, number>();
     let highest: string | null = null;
     for (const { event, segment, line, sequence } of provisional) {
+      for (const [kind, id] of this.#options.idsOf(event)) {
+        ids.set(kind, Math.max(id, ids.get(kind) ?? 0));
+      }
       const last = runs.at(-1);
       if (last !== undefined && last[2] === segment && last[3] + last[1] === line) last[1] += 1;
       else runs.push([sequence, 1, segment, line]);
@@ -98,12 +115,20 @@ export class LogWriter {
         highest = event.id;
     }
     const extents = [...log.extents()].filter(([name]) => names.includes(name));
-    return { runs, numbered: Object.fromEntries(extents), lastEventId: highest };
+    return { runs, numbered: Object.fromEntries(extents), lastEventId: highest, ids };
   }
 
   /** The id's time, in base 32, against the clock's: no need to decode it. */
   #isFarAhead(id: string): boolean {
     return id > this.#options.newUlid(null, this.#options.nowMs() + MAX_AHEAD_MS);
+  }
+
+  /** Ids that a record takes note of: those of its write, and those that git brought. */
+  idsToNote(write: Writing): ReadonlyMap<string, number> {
+    if (this.#foreign.ids.size === 0) return write.ids;
+    const ids = new Map(this.#foreign.ids);
+    for (const [kind, id] of write.ids) ids.set(kind, Math.max(id, ids.get(kind) ?? 0));
+    return ids;
   }
 
   /** What a write adds to the log: at the end of this clone's segment, or in a new one. */
@@ -184,7 +209,8 @@ export class LogWriter {
   header(newIds: ReadonlyMap<string, number>): string {
     const { journal, log } = this.#storage;
     const names = this.#names;
-    const kinds = new Set([...journal.ledger.ids.keys(), ...newIds.keys()]);
+    const all = [...journal.ledger.ids.keys(), ...newIds.keys()];
+    const kinds = new Set(all.filter((kind) => !kind.startsWith(LOCAL_KIND)));
     const ids = [...kinds].map((kind) => [
       kind,
       Math.max(

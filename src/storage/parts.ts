@@ -2,11 +2,12 @@
 
 import type { Disk } from "../disk/disk.ts";
 import type { ProcessIdentity } from "../disk/machine.ts";
+import type { EventLine } from "./event-lines.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Files } from "./files.ts";
 import type { Journal } from "./journal.ts";
 import type { LastEvents } from "./last-events.ts";
-import type { Overlay } from "./view.ts";
+import type { Overlay } from "./overlay.ts";
 
 /** How long commits wait for the disk. */
 export type Durability = "full" | "relaxed" | "none";
@@ -30,6 +31,8 @@ export interface StorageOptions {
   readonly newUlid: (after: string | null, nowMs: number) => string;
   readonly toIso: (ms: number) => string;
   readonly sleep: (ms: number) => Promise<void>;
+  /** The integer ids that an event names, by kind: none of them is given out again. */
+  readonly idsOf: (event: EventLine) => readonly (readonly [kind: string, id: number])[];
   /** A change was committed and some files follow later. */
   readonly onApplyPending: (paths: readonly { path: string; reason: string }[]) => void;
 }

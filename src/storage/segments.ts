@@ -1,7 +1,7 @@
 /**
  * Following the segments of the event log as they grow. Segments are only ever appended to, so a
- * look reads what was added since the last one; a segment whose start changed (git switched it)
- * is read anew. What a commit adds is taken from the commit, without a look at the disk.
+ * look reads what was added since the last one; a segment that is shorter or reads otherwise where
+ * the last look ended (git switched it) is read anew. What a commit adds is taken from the commit, without a look at the disk.
  */
 
 import type { Disk, Stat } from "../disk/disk.ts";
@@ -10,7 +10,7 @@ import { eachLine, type EventLine, type ReadLine, type SegmentHeader } from "./e
 import { checksum } from "./hash.ts";
 import { pathOf, type FileChange } from "./journal-lines.ts";
 import { EVENTS, folderOf, inFolder, nameOf } from "./layout.ts";
-import type { Overlay } from "./view.ts";
+import type { Overlay } from "./overlay.ts";
 
 /** Files of the log end so. */
 export const SEGMENT_SUFFIX = ".jsonl";
@@ -184,9 +184,10 @@ export class Segments {
   /**
    * Brings everything up to date, as seen at `since` or later.
    *
+   * @param lookedAt when `names` were seen: no newer segment is known than by then.
    * @returns whether anything is new.
    */
-  refresh(names: readonly string[], since: number, now: number): boolean {
+  refresh(names: readonly string[], since: number, lookedAt: number): boolean {
     this.#isUsed = true;
     if (this.#lookedAt >= since) return false;
     let changed = false;
@@ -195,7 +196,7 @@ export class Segments {
       if (!there.has(name)) changed = this.#remove(name) || changed;
     }
     for (const name of there) changed = this.#tryRefresh(name) || changed;
-    this.#lookedAt = now;
+    this.#lookedAt = lookedAt;
     return changed;
   }
 

@@ -24,9 +24,11 @@ import { pathOf, type CommitRecord } from "./journal-lines.ts";
 import { Journal } from "./journal.ts";
 import { LastEvents } from "./last-events.ts";
 import { EVENTS } from "./layout.ts";
+import { readLocalLog, type LocalLine } from "./local-log.ts";
+import { Overlay } from "./overlay.ts";
 import type { Durability, Parts, StorageOptions } from "./parts.ts";
 import { Transaction, TransactionBase } from "./transaction.ts";
-import { Overlay, Reading, Writing } from "./view.ts";
+import { Reading, Writing } from "./view.ts";
 
 export type { Durability, StorageOptions };
 
@@ -149,14 +151,14 @@ export class Storage implements Parts {
 
   /** Brings the event log up to date within a look. */
   refreshLog(view: Reading | Writing): void {
-    const since = this.files.freshSince();
-    this.log.refresh(view.names(EVENTS), since, this.files.now());
+    const names = view.names(EVENTS);
+    this.log.refresh(names, this.files.freshSince(), this.files.lookedAt(EVENTS));
   }
 
   /** Brings the time of each stream's last event up to date within a look. */
   refreshLastEvents(view: Reading | Writing): void {
-    const since = this.files.freshSince();
-    this.lastEvents.refresh(view.names(EVENTS), since, this.files.now());
+    const names = view.names(EVENTS);
+    this.lastEvents.refresh(names, this.files.freshSince(), this.files.lookedAt(EVENTS));
   }
 
   /** When a stream was last added to, as this look sees it. */
@@ -172,6 +174,11 @@ export class Storage implements Parts {
       const look = this.log.look(this.journal.ledger);
       return view instanceof Writing ? withPending(look, view.pendingEvents()) : look;
     });
+  }
+
+  /** The lines of a log of this clone's own, oldest first, without those of a write under way. */
+  localLines(view: Reading | Writing, folder: string): LocalLine[] {
+    return readLocalLog(this.disk, this.overlay, folder, view.names(folder));
   }
 
   // ---- writing -------------------------------------------------------------------------------
@@ -219,7 +226,9 @@ export class Storage implements Parts {
   async #publishTransaction(base: TransactionBase, transaction: Transaction): Promise<void> {
     const write = transaction.finish();
     if (write.isEmpty) return;
+    const deadline = this.options.monotonicMs() + this.options.guardTimeoutMs;
     do {
+      if (this.options.monotonicMs() > deadline) throw this.#hold.waitedTooLong("other processes");
       await this.#hold.take(Infinity);
       base.verify(write);
     } while (!(await this.#group.publish(write)));

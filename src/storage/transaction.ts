@@ -9,8 +9,9 @@
 import { FlowError } from "../errors.ts";
 import type { Committer } from "./committer.ts";
 import { StaleLook } from "./committer.ts";
+import type { Document } from "./files.ts";
 import type { Parts } from "./parts.ts";
-import { Writing, type Document, type IdSource, type WriteBase } from "./view.ts";
+import { Writing, type IdSource, type WriteBase } from "./view.ts";
 
 /** How time passes for a transaction. */
 export interface Pace {

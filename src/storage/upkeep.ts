@@ -37,19 +37,22 @@ export class Upkeep {
     const { journal } = this.#storage;
     try {
       journal.removeOldFiles(this.#options.durability !== "none");
-      if (journal.size < Math.max(ROTATE_BYTES, this.#nextTidyBytes)) return;
-      this.#nextTidyBytes = journal.size + TIDY_STEP_BYTES;
-      const isUrgent = journal.size > ROTATE_AT_ALL_COST_BYTES;
+      if (journal.grown < Math.max(ROTATE_BYTES, this.#nextTidyBytes)) return;
+      this.#nextTidyBytes = journal.grown + TIDY_STEP_BYTES;
+      const isUrgent = journal.grown > ROTATE_AT_ALL_COST_BYTES;
       if (isUrgent || this.#unsynced().paths.size <= ROTATE_FILES) this.shorten(ROTATE_BYTES);
     } catch (error) {
       if (!isFlowError(error, "IO")) throw error;
     }
   }
 
-  /** Under the guard: replaces a journal longer than `limit` by a short one. */
+  /**
+   * Under the guard: replaces a journal that has grown beyond `limit` by a short one. What its
+   * header holds (a run and an extent for each segment) counts for nothing: the next one has it too.
+   */
   shorten(limit: number): void {
     const { journal } = this.#storage;
-    if (journal.size < limit || journal.poisoned) return;
+    if (journal.grown < limit || journal.poisoned) return;
     try {
       const { n, paths, folders } = this.#unsynced();
       // Whatever this store's durability: a record by another process may go with the old file.
@@ -57,8 +60,7 @@ export class Upkeep {
       for (const folder of folders) this.#storage.disk.syncFolder(folder);
       journal.raiseFloor(n);
       journal.rotate({ sync: true });
-      // What the header itself holds (a run and an extent for each segment) counts for nothing.
-      this.#nextTidyBytes = journal.size + ROTATE_BYTES;
+      this.#nextTidyBytes = 0;
     } catch (error) {
       // A longer journal does no harm; the next close or commit tries again.
       if (!isFlowError(error, "IO")) throw error;
@@ -119,7 +121,11 @@ export class Upkeep {
     try {
       if (!lastEvents.isCacheDue(logBytes)) return;
       const old = lastEvents.oldCaches();
-      lastEvents.refresh(files.names(EVENTS, files.freshSince()), files.freshSince(), files.now());
+      lastEvents.refresh(
+        files.names(EVENTS, files.freshSince()),
+        files.freshSince(),
+        files.lookedAt(EVENTS),
+      );
       const { name, text } = lastEvents.toCache();
       disk.rename(fence.stage(text), inFolder(CACHE, name));
       for (const other of old) if (other !== name) disk.remove(inFolder(CACHE, other));

@@ -3,127 +3,11 @@
  * overlaid by what this write has changed so far.
  */
 
-import type { Stat } from "../disk/disk.ts";
 import { FlowError } from "../errors.ts";
-import { entryOf, type FileEntry, type FileFault, type Files } from "./files.ts";
-import { imageCounts, imageOf, segmentAfter } from "./judge.ts";
-import { pathOf, type FileChange } from "./journal-lines.ts";
-import type { WindowEntry } from "./journal-state.ts";
-import type { Journal } from "./journal.ts";
-import { EVENTS, folderOf, inFolder, nameOf } from "./layout.ts";
-
-/** A document's file, or why it cannot be read. */
-export type Document = FileEntry | FileFault;
-
-/** Whether a document could not be read as text. */
-export function isFault(document: Document): document is FileFault {
-  return "fault" in document;
-}
-
-const NO_STAT: Stat = {
-  dev: 0,
-  ino: 0,
-  size: 0,
-  nlink: 0,
-  mtimeMs: 0,
-  ctimeMs: 0,
-  isFile: () => true,
-  isDirectory: () => false,
-  isSymbolicLink: () => false,
-};
-
-interface Pending {
-  readonly entry: WindowEntry;
-  readonly change: FileChange;
-}
-
-/** Committed images that are not in the files yet, by path; rebuilt when the journal moved. */
-export class Overlay {
-  readonly #journal: Journal;
-  #version = -1;
-  #byPath = new Map<string, Pending>();
-  /** Of segments each change, in order: what they will hold follows from all of them. */
-  #segments = new Map<string, Pending[]>();
-  #entries = new WeakMap<FileChange, FileEntry>();
-
-  constructor(journal: Journal) {
-    this.#journal = journal;
-  }
-
-  #refresh(): void {
-    if (this.#version === this.#journal.version) return;
-    this.#version = this.#journal.version;
-    if (this.#byPath.size > 0) this.#byPath = new Map();
-    if (this.#segments.size > 0) this.#segments = new Map();
-    for (const entry of this.#journal.unapplied()) {
-      for (const change of entry.record.changes) {
-        const path = pathOf(change);
-        if (!this.#isPending(entry, path)) continue;
-        if (!("append" in change)) this.#byPath.set(path, { entry, change });
-        if (folderOf(path) !== EVENTS) continue;
-        const pending = this.#segments.get(path);
-        if (pending === undefined) this.#segments.set(path, [{ entry, change }]);
-        else pending.push({ entry, change });
-      }
-    }
-  }
-
-  /** A stuck path is pending; one applied in another boot is to be judged at each look. */
-  #isPending(entry: WindowEntry, path: string): boolean {
-    return entry.appliedIn === null || entry.stuck.has(path) || entry.stuck.size === 0;
-  }
-
-  get isEmpty(): boolean {
-    this.#refresh();
-    return this.#byPath.size === 0 && this.#segments.size === 0;
-  }
-
-  /** What counts at a path instead of the file; `undefined` when the file does. */
-  at(path: string, file: Document | null): FileEntry | null | undefined {
-    this.#refresh();
-    const pending = this.#byPath.get(path);
-    if (pending === undefined) return undefined;
-    const { entry, change } = pending;
-    const found =
-      file === null
-        ? null
-        : isFault(file)
-          ? { text: null, changedMs: 0 }
-          : { text: file.text, changedMs: file.stat.mtimeMs };
-    if (!imageCounts(entry, change, found, this.#journal.window.values())) return undefined;
-    const image = imageOf(change);
-    if (image === null) return null;
-    let made = this.#entries.get(change);
-    if (made === undefined) this.#entries.set(change, (made = entryOf(path, image, NO_STAT)));
-    return made;
-  }
-
-  /** Names that pending commits add to a folder. */
-  names(folder: string): string[] {
-    this.#refresh();
-    return [...this.#byPath.keys()].filter((path) => folderOf(path) === folder).map(nameOf);
-  }
-
-  /** Where a segment ends once what is pending is in it; `null` when nothing is pending. */
-  endOf(segment: string): number | null {
-    this.#refresh();
-    const last = this.#segments.get(segment)?.at(-1)?.change;
-    if (last === undefined) return null;
-    const length = Buffer.byteLength(imageOf(last) ?? "");
-    return "append" in last ? last.at + Buffer.byteLength(last.data) : length;
-  }
-
-  /** What a segment that holds `bytes` (null: that is not there) will hold. */
-  segment(path: string, bytes: Buffer | null, changedMs: number): Buffer | null {
-    this.#refresh();
-    const window = [...this.#journal.window.values()];
-    let left = bytes;
-    for (const pending of this.#segments.get(path) ?? []) {
-      left = segmentAfter(left, changedMs, pending, window);
-    }
-    return left;
-  }
-}
+import { entryOf, NO_STAT, type Document, type FileEntry, type Files } from "./files.ts";
+import { folderOf, inFolder } from "./layout.ts";
+import type { LocalLine } from "./local-log.ts";
+import type { Overlay } from "./overlay.ts";
 
 /** A look at the documents as of one commit. */
 export class Reading {
@@ -236,6 +120,8 @@ export class Writing {
   #events: NumberedEvent[] = [];
   readonly #batches: NumberedEvent[][] = [];
   #lastEventId: string | null;
+  /** Lines for this clone's own logs, by folder. */
+  readonly #local = new Map<string, LocalLine[]>();
 
   constructor(base: WriteBase, parent: Writing | null = null) {
     this.#base = base;
@@ -265,8 +151,13 @@ export class Writing {
     return this.#ids;
   }
 
+  /** Lines for this clone's own logs, by folder, in order. */
+  get localLines(): ReadonlyMap<string, readonly LocalLine[]> {
+    return this.#local;
+  }
+
   get isEmpty(): boolean {
-    return this.#changes.size === 0 && this.batches.length === 0;
+    return this.#changes.size === 0 && this.batches.length === 0 && this.#local.size === 0;
   }
 
   /** A write inside this one, that can be undone by itself. */
@@ -290,6 +181,9 @@ export class Writing {
     for (const [path, entry] of inner.#changes) this.#changes.set(path, entry);
     for (const [folder, names] of inner.#added) for (const name of names) this.#add(folder, name);
     for (const [kind, id] of inner.#ids) this.#ids.set(kind, id);
+    for (const [folder, lines] of inner.#local) {
+      for (const line of lines) this.appendLocal(folder, line);
+    }
     for (const [stream, time] of inner.#lastOf) this.#lastOf.set(stream, time);
     this.#lastEventId = inner.#lastEventId;
   }
@@ -360,6 +254,13 @@ export class Writing {
     this.#lastOf.set(draft.stream, createdAt);
     this.#lastEventId = id;
     return event;
+  }
+
+  /** Adds a line to a log of this clone's own; it gets an id and a time. */
+  appendLocal(folder: string, line: LocalLine): void {
+    const lines = this.#local.get(folder);
+    if (lines === undefined) this.#local.set(folder, [line]);
+    else lines.push(line);
   }
 
   /** Every event that this write and those around it add, in the order of ids. */

@@ -7,6 +7,8 @@ import type { EventDraft } from "../storage/view.ts";
 import { attribution, type ChangeNote, type StoreContext } from "./context.ts";
 
 const STREAM_TYPE = "feature";
+/** Ids of features are numbered under this name. */
+export const FEATURE_KIND = "feature";
 
 /** The stream that holds a feature's events. */
 export function featureStream(uid: string): string {
@@ -62,12 +64,8 @@ export function changeOf(line: EventLine): ChangeEvent | null {
   };
 }
 
-/** The highest id of a feature that any event names; 0 when none does. */
-export function highestFeatureId(events: Iterable<{ readonly event: EventLine }>): number {
-  let highest = 0;
-  for (const { event } of events) {
-    const id = changeOf(event)?.featureId;
-    if (id !== undefined && Number.isSafeInteger(id) && id > highest) highest = id;
-  }
-  return highest;
+/** The ids that an event names: a feature may be gone, and its history must not become another's. */
+export function idsOf(line: EventLine): readonly (readonly [kind: string, id: number])[] {
+  const id = changeOf(line)?.featureId;
+  return id !== undefined && Number.isSafeInteger(id) ? [[FEATURE_KIND, id]] : [];
 }

@@ -5,8 +5,10 @@ import type { ChangeEvent } from "../model/feature.ts";
 import { uidOf } from "../model/feature.ts";
 import type { FeatureRef } from "../model/feature-inputs.ts";
 import { findOne, requireRef } from "../model/feature-world.ts";
+import { textProblem } from "../model/json-values.ts";
 import type { Writing } from "../storage/view.ts";
 import { changeDraft, changeOf, type ChangePayload } from "./change-events.ts";
+import { requireBearable, tooLarge } from "./call-size.ts";
 import { requireNote, type ChangeNote, type StoreContext } from "./context.ts";
 import { worldOf } from "./feature-world.ts";
 import { reportLog } from "./log-findings.ts";
@@ -43,7 +45,11 @@ export class Changes {
     for (const key of ["field", "oldValue", "newValue"] as const) {
       if (input[key] !== undefined && input[key] !== null) requireString(input[key], key);
     }
-    return this.#context.storage.commit((write) => this.#log(write, featureId, eventType, input));
+    const { field, oldValue, newValue, agent, source, note } = input;
+    requireBearable([eventType, field, oldValue, newValue, agent, source, note]);
+    return tooLarge(
+      this.#context.storage.commit((write) => this.#log(write, featureId, eventType, input)),
+    );
   }
 
   #log(write: Writing, ref: FeatureRef, eventType: string, input: LogEventInput): ChangeEvent {
@@ -86,7 +92,7 @@ export class Changes {
   async getEvents(featureId: FeatureRef): Promise<ChangeEvent[]> {
     const ref = requireRef(featureId);
     const look = await this.#context.storage.events();
-    reportLog(look, this.#context.report);
+    reportLog(look, this.#context.findings);
     const found: ChangeEvent[] = [];
     for (const { event } of look.events) {
       const change = changeOf(event);
@@ -98,8 +104,9 @@ export class Changes {
 }
 
 function requireString(value: unknown, field: string): void {
-  if (typeof value === "string" && value.isWellFormed()) return;
-  throw new FlowError("BAD_REQUEST", `Cannot log the event: ${field} must be a text`, {
+  const problem = typeof value === "string" ? textProblem(value) : "must be a text";
+  if (problem === null) return;
+  throw new FlowError("BAD_REQUEST", `Cannot log the event: ${field} ${problem}`, {
     context: { field },
   });
 }

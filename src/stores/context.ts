@@ -1,10 +1,10 @@
 /** What every store is made with: the engine, and who acts when a call does not say. */
 
 import { FlowError } from "../errors.ts";
-import type { Finding } from "../finding.ts";
-import { shown } from "../model/json-values.ts";
+import { shown, textProblem } from "../model/json-values.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { EventDraft } from "../storage/view.ts";
+import type { FindingListener } from "./told.ts";
 
 export interface StoreContext {
   readonly storage: Storage;
@@ -14,8 +14,8 @@ export interface StoreContext {
   readonly source: string;
   readonly nowMs: () => number;
   readonly newUid: () => string;
-  /** Takes what is wrong with a file that a call came upon. */
-  readonly report: (finding: Finding) => void;
+  /** Takes what is wrong with files that calls come upon. */
+  readonly findings: FindingListener;
 }
 
 /** What every changing call takes for the event it logs. */
@@ -51,16 +51,12 @@ export function requireNote<T extends ChangeNote>(options: T): T {
   requireOptions(options);
   for (const key of ["agent", "source", "note"] as const) {
     const value: unknown = options[key];
-    const isText =
-      typeof value === "string" && value.isWellFormed() && (key === "note" || value !== "");
-    if (value === undefined || isText) continue;
-    throw new FlowError(
-      "BAD_REQUEST",
-      `${key} must be a text${key === "note" ? "" : " that is not empty"}, not ${shown(value)}`,
-      {
-        context: { field: key },
-      },
-    );
+    if (value === undefined) continue;
+    const isText = typeof value === "string" && (key === "note" || value !== "");
+    const kind = key === "note" ? "a text" : "a text that is not empty";
+    const problem = isText ? textProblem(value) : `must be ${kind}, not ${shown(value)}`;
+    if (problem === null) continue;
+    throw new FlowError("BAD_REQUEST", `${key} ${problem}`, { context: { field: key } });
   }
   return options;
 }

@@ -88,7 +88,7 @@ export class Events {
 
   async #all(): Promise<StoredEvent[]> {
     const look = await this.#context.storage.events();
-    reportLog(look, this.#context.report);
+    reportLog(look, this.#context.findings);
     const versions = new Map<string, number>();
     return look.events.map((logged) => {
       const version = (versions.get(logged.event.stream) ?? 0) + 1;

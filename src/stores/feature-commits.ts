@@ -6,6 +6,7 @@ import type { FeatureRef } from "../model/feature-inputs.ts";
 import { featuresOf } from "../model/feature-queries.ts";
 import type { Decision, FeatureWorld } from "../model/feature-world.ts";
 import type { Reading, Writing } from "../storage/view.ts";
+import { requireBearable, textsOf, tooLarge } from "./call-size.ts";
 import { changeDraft, featureStream } from "./change-events.ts";
 import { requireNote, type ChangeNote, type StoreContext } from "./context.ts";
 import { carryOut, FeatureFiles } from "./feature-files.ts";
@@ -25,7 +26,7 @@ export class FeatureCommits {
   }
 
   #lookIn(view: Reading | Writing, ref: FeatureRef): Feature[] {
-    const files = new FeatureFiles(view, this.#context.report);
+    const files = new FeatureFiles(view, this.#context.findings);
     const records = files.find(ref);
     if (records.length === 0) return [];
     this.#context.storage.refreshLastEvents(view);
@@ -60,10 +61,10 @@ export class FeatureCommits {
 
   /** Every living feature, in the order (priority, id, uid). */
   async all(): Promise<Feature[]> {
-    const { storage, report } = this.#context;
+    const { storage, findings } = this.#context;
     const records = await storage.read((view) => {
       storage.refreshLastEvents(view);
-      return new FeatureFiles(view, report).all().map((record) => this.#dated(view, record));
+      return new FeatureFiles(view, findings).all().map((record) => this.#dated(view, record));
     });
     return featuresOf(records, this.#context.nowMs());
   }
@@ -102,16 +103,19 @@ export class FeatureCommits {
     },
   ): Promise<T> {
     requireNote(options);
-    return this.#context.storage.commit((write) => {
-      const files = new FeatureFiles(write, this.#context.report);
+    const commit = this.#context.storage.commit((write) => {
+      const files = new FeatureFiles(write, this.#context.findings);
       const { decision, result } = decide(worldOf(this.#context, write, files), files);
+      const events = decision.events.map((event) => changeDraft(this.#context, event, options));
+      requireBearable(textsOf(decision.changes), events);
       carryOut(write, files, decision.changes);
-      for (const event of decision.events) write.append(changeDraft(this.#context, event, options));
+      for (const event of events) write.append(event);
       // A call that changed nothing shows the time of the last event before it.
       const isLogged = (uid: string): boolean => write.lastTimeOf(featureStream(uid)) !== null;
       if (!decision.uids.every(isLogged)) this.#context.storage.refreshLastEvents(write);
       return result(write);
     });
+    return tooLarge(commit);
   }
 
   #result(write: Writing, files: FeatureFiles, uid: string): Feature {

@@ -14,25 +14,29 @@ import type { FeatureChange } from "../model/feature-world.ts";
 import { FEATURE_DOCUMENT_KEYS, type FeatureDocument } from "../model/schema.ts";
 import { formatJson, patchJson } from "../storage/json-text.ts";
 import { CLAIMS, FEATURES, inFolder, nameOf } from "../storage/layout.ts";
-import { isFault, type Document, type Reading, type Writing } from "../storage/view.ts";
-import {
-  BAD_LEASE,
-  decodeFeature,
-  decodeLease,
-  finding,
-  type DecodedFeature,
-} from "./feature-decode.ts";
+import { isFault, type Document } from "../storage/files.ts";
+import type { Reading, Writing } from "../storage/view.ts";
+import { finding } from "./document-decode.ts";
+import { BAD_LEASE, decodeFeature, decodeLease, type DecodedFeature } from "./feature-decode.ts";
 import { indexOf, isDocumentName, suffixOf } from "./feature-names.ts";
+import type { FindingListener } from "./told.ts";
 
 /** What `features/` and `claims/` say, in one look. */
 export class FeatureFiles {
   readonly #view: Reading | Writing;
-  readonly #report: (finding: Finding) => void;
+  readonly #listener: FindingListener;
+  /** What this look found wrong. */
+  readonly #found: Finding[] = [];
   #highestId: number | null = null;
 
-  constructor(view: Reading | Writing, report: (finding: Finding) => void) {
+  constructor(view: Reading | Writing, listener: FindingListener) {
     this.#view = view;
-    this.#report = report;
+    this.#listener = listener;
+  }
+
+  #report(finding: Finding): void {
+    this.#found.push(finding);
+    this.#listener.report(finding);
   }
 
   /** Every living record, by file name. What cannot be used is reported. */
@@ -50,6 +54,7 @@ export class FeatureFiles {
       }
     }
     for (const shared of sharedIds(living)) this.#report(shared);
+    for (const folder of [FEATURES, CLAIMS]) this.#listener.settle(folder, this.#found);
     return records;
   }
 
@@ -91,6 +96,7 @@ export class FeatureFiles {
         ({ error } = decoded);
         continue;
       }
+      this.#listener.fine(file.path);
       const { document } = decoded;
       const bears = typeof ref === "number" ? document.id === ref : uidOf(document) === ref;
       if (bears && !isTombstone(document)) records.push(this.#record(file, document, null));
@@ -197,10 +203,15 @@ export function sharedIds(living: readonly LivingFile[]): Finding[] {
 
 function shared({ file, document }: LivingFile, group: readonly LivingFile[]): Finding {
   const files = group.map((one) => one.file).join(", ");
+  const uid = uidOf(document);
+  const isAlone = group.every((one) => one.file === file || uidOf(one.document) !== uid);
+  const advice = isAlone
+    ? `name this one by its uid ${uid}`
+    : "it shares its uid with another of them";
   return finding(
     file,
     "duplicate-id",
-    `${group.length} features bear the id ${document.id}: ${files}; name this one by its uid ${uidOf(document)}`,
+    `${group.length} features bear the id ${document.id}: ${files}; ${advice}`,
   );
 }
 

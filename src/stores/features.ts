@@ -34,7 +34,7 @@ import {
 import type { CreateFeatureInput, FeaturePatch, FeatureRef } from "../model/feature-inputs.ts";
 import { pageOf, type FeaturePage, type ListFeaturesOptions } from "../model/feature-page.ts";
 import { blockedOf, graphOf, readyOf, statsOf } from "../model/feature-queries.ts";
-import { requireRef } from "../model/feature-world.ts";
+import { hintForSeveral, requireRef } from "../model/feature-world.ts";
 import { shown } from "../model/json-values.ts";
 import type { Changes } from "./changes.ts";
 import { requireNote, requireOptions, type ChangeNote, type StoreContext } from "./context.ts";
@@ -356,7 +356,7 @@ function several(ref: FeatureRef, features: readonly Feature[]): FlowError {
     `Cannot tell which feature is meant: ${uids.length} features bear ${ref}`,
     {
       context: { kind: "feature", id: ref, uids },
-      hint: "Name the one you mean by its uid.",
+      hint: hintForSeveral(uids),
     },
   );
 }

@@ -4,6 +4,7 @@ import type { Finding } from "../finding.ts";
 import type { LogLook } from "../storage/event-log.ts";
 import { EVENTS, inFolder } from "../storage/layout.ts";
 import type { LogDamage } from "../storage/segments.ts";
+import type { FindingListener } from "./told.ts";
 
 /** Lines and segments that do not count. */
 export function logFindings({ damage, conflicts, unreadable }: LogLook): Finding[] {
@@ -28,8 +29,10 @@ export function unreadableSegment(segment: string, why: string): Finding {
 }
 
 /** Reports what a reader of events must know; a line that still grows is no damage. */
-export function reportLog(look: LogLook, report: (finding: Finding) => void): void {
-  for (const finding of logFindings(look)) if (finding.severity === "error") report(finding);
+export function reportLog(look: LogLook, listener: FindingListener): void {
+  const found = logFindings(look).filter(({ severity }) => severity === "error");
+  for (const finding of found) listener.report(finding);
+  listener.settle(EVENTS, found);
 }
 
 function damaged({ segment, line, why, growing }: LogDamage): Finding {

@@ -1,6 +1,6 @@
 /** Plans at the command line: patterns, standard input, all or nothing over several files. */
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { list, one, openStoreShell, type Shell } from "./support.ts";
@@ -81,6 +81,12 @@ test("an export is a file or the text itself, and another store takes it", async
     (await readdir(there.folder)).filter((name) => name.endsWith(".tmp")),
     [],
   );
+  // Again, through a link: the file it leads to gets the content and keeps its rights.
+  await chmod(file, 0o600);
+  await symlink("out.json", join(there.folder, "link.json"));
+  assert.equal((await here.run(["export", "--output", join(there.folder, "link.json")])).exit, 0);
+  assert.ok((await lstat(join(there.folder, "link.json"))).isSymbolicLink());
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
   await there.run(["import", "out.json"]);
   const features = list(await there.json(["feature", "list"]));
   assert.deepEqual(

@@ -1,6 +1,6 @@
 /** What somebody meets who uses the command line for the first time. */
 import assert from "node:assert/strict";
-import { copyFile, readdir, writeFile } from "node:fs/promises";
+import { copyFile, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { StoredEvent } from "flowstore";
@@ -176,9 +176,16 @@ test("check says what repair would do, and counts one as one", async (context) =
   assert.match(stdout, /\(no-uid\)\n {2}repair: a uid is written\n/);
   assert.match(stdout, /\n0 errors, 2 warnings\n$/);
   const repaired = (await run(["repair"])).stdout;
-  assert.match(repaired, /^Mended: 1\n.*\(no-uid\)\n {2}a uid is written\n/);
+  assert.match(repaired, /^Mended: 2\n.*\(no-uid\)\n {2}a uid is written\n/);
+  assert.match(repaired, /\(unexplained\)\n {2}an event is logged that says so\nLeft: 0\n/);
+  assert.equal((await run(["check"])).stdout, "No damage found\n");
   await writeFile(join(folder, ".flow", "features", "8-broken.json"), "{");
+  await writeFile(
+    join(folder, ".flow", "features", "9-mine.json"),
+    '{"id": 9, "name": "y", "uid": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}',
+  );
   assert.match((await run(["check"])).stdout, /\n1 error, 1 warning\n$/);
+  await rm(join(folder, ".flow", "features", "9-mine.json"));
   assert.match((await run(["export", "--output", "one.json"])).stdout, /^Wrote 1 feature to /);
 });
 

@@ -5,10 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { REPOSITORY } from "../readme/blocks.ts";
 
-const ROOMS = /^(?:model|adapters|cli)\//;
-
 const TEXTS = readdirSync(join(REPOSITORY, "src"), { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".ts") && ROOMS.test(name))
+  .filter((name) => name.endsWith(".ts"))
   .map((name) => [name, readFileSync(join(REPOSITORY, "src", name), "utf8")] as const);
 
 /** A text of the source, as far as it stands in one pair of quotes. */

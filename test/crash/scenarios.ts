@@ -4,7 +4,8 @@
  */
 
 import type { Storage, StorageOptions } from "#src/storage/storage.js";
-import { isFault, type Writing } from "#src/storage/view.js";
+import { isFault } from "#src/storage/files.js";
+import type { Writing } from "#src/storage/view.js";
 import { putValue, valueOf } from "../storage/support.ts";
 
 /** The folders of documents that the scenarios use. */

@@ -144,6 +144,47 @@ describe("init", () => {
     assert.equal(readFileSync(join(project, ".flow"), "utf8"), "a file");
   });
 
+  test("says what is in the way: of the root by its path, of a file in it from the root on", async (context) => {
+    const store = await makeStore(context);
+    await store.close();
+    const said = async (act: () => Promise<unknown>): Promise<string> =>
+      (await refused("IO", act)).message;
+    for (const name of ["features", "events", "schema", "local"]) {
+      const path = join(store.root, name);
+      rmSync(path, { recursive: true });
+      writeFileSync(path, "a file");
+      const message = await said(() => FlowStore.init(store.root));
+      assert.match(message, new RegExp(`^Cannot make folder ${name}: file already exists`));
+      rmSync(path);
+    }
+    for (const name of [".gitignore", ".gitattributes"]) {
+      rmSync(join(store.root, name));
+      mkdirSync(join(store.root, name));
+      const message = await said(() => FlowStore.init(store.root));
+      assert.match(message, new RegExp(`^Cannot read ${name.replace(".", "[.]")}: `));
+      rmSync(join(store.root, name), { recursive: true });
+    }
+    const project = makeProject(context);
+    symlinkSync("nowhere", join(project, ".flow"));
+    assert.match(await said(() => FlowStore.init(project)), /^Cannot make folder \/.*\/\.flow: /);
+  });
+
+  test("ends where a folder is there and takes nothing, and where the working folder is gone", async (context) => {
+    if (process.platform === "linux") await refused("IO", () => FlowStore.init("/proc"));
+    const gone = makeProject(context);
+    const before = process.cwd();
+    atEnd(context, () => process.chdir(before));
+    process.chdir(gone);
+    rmSync(gone, { recursive: true });
+    for (const dir of [undefined, ".", "below"]) {
+      for (const act of [() => FlowStore.init(dir, QUICK), () => FlowStore.open(dir, QUICK)]) {
+        const { message } = await refused("IO", act);
+        assert.match(message, /^Cannot find the working folder: no such file or directory/);
+      }
+    }
+    process.chdir(before);
+  });
+
   test("touches nothing of a newer format, nor of a manifest that says nothing", async (context) => {
     const store = await makeStore(context);
     await store.close();
@@ -431,6 +472,7 @@ describe("options", () => {
       const { id } = await store.features.create({ name: "a" });
       const [created] = await store.changes.getEvents(id);
       const { actor } = await store.status();
+      assert.equal(store.actor, actor);
       await store.close();
       assert.equal(created?.agent, actor);
       return actor;

@@ -263,6 +263,31 @@ test("a folder that is copied with a segment in the making: the first one goes o
   }
 });
 
+test("an id that only merged events name is not given again", async (context) => {
+  const first = Project.create(context);
+  const here = await first.init(context);
+  await here.features.createBulk([{ name: "A" }, { name: "B" }]);
+  first.commit("start");
+  const second = first.clone("second");
+  const there = await second.open(context);
+  await there.features.create({ name: "C" });
+  // Its segment begins with id 3; that of 4 stands in an event alone.
+  assert.equal((await there.features.create({ name: "D" })).id, 4);
+  // Somebody takes the file away where the library would have left a tombstone.
+  for (const name of readdirSync(join(second.root, "features"))) {
+    if (name.startsWith("4-")) rmSync(join(second.root, "features", name));
+  }
+  second.commit("C, and D that was removed");
+  first.git("pull", "--quiet", "--no-rebase", "--no-edit", second.folder, "main");
+  assert.equal((await here.features.create({ name: "E" })).id, 5);
+  assert.equal((await here.features.history(4)).length, 1);
+  await here.close();
+  // Noted in the journal: it is so after the next opening as well.
+  const again = await first.open(context);
+  await again.features.delete(5);
+  assert.equal((await again.features.create({ name: "F" })).id, 6);
+});
+
 test("two inits on two branches merge, in one clone and in two", async (context) => {
   const project = Project.create(context);
   project.git("commit", "--quiet", "--allow-empty", "--message", "empty");

@@ -121,7 +121,7 @@ describe("README: the API", () => {
     await store.close();
     assert.deepEqual(sorted(callsOf(table("member|does"))), sorted(members));
     const options = /interface FlowStoreOptions \{([^]*?)\n\}/.exec(
-      source("src/flow-store.ts"),
+      source("src/store-options.ts"),
     )?.[1];
     const names = [...(options ?? "").matchAll(/readonly (\w+)\?:/g)].map(([, name]) => name ?? "");
     assert.deepEqual(sorted(callsOf(table("option|default|meaning"))), sorted(names));
@@ -298,6 +298,8 @@ describe("README: format 1", () => {
     ["a journal above 256 KB", "ROTATE_BYTES = 256 * 1024;"],
     ["deeper than 1000 levels", "MAX_DOCUMENT_DEPTH = 1000;"],
     ["at most 100 levels", "MAX_INPUT_DEPTH = 100;"],
+    ["at most 16 Mi characters", "MAX_TEXT_LENGTH = 16 * 1024 * 1024;"],
+    ["one call writes at most 64 Mi", "MAX_CALL_LENGTH = 64 * 1024 * 1024;"],
     ["at most 256 MiB", "MAX_INPUT_BYTES = 256 * 1024 * 1024;"],
   ] as const) {
     test(`"${said}" is what the code says`, () => {

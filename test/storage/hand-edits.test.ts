@@ -10,7 +10,7 @@ import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { wrapDisk } from "#src/disk/wrapped-disk.js";
 import { FEATURES, QUARANTINE } from "#src/storage/layout.js";
 import type { Storage } from "#src/storage/storage.js";
-import { isFault } from "#src/storage/view.js";
+import { isFault } from "#src/storage/files.js";
 import { increment, makeRoot, openStorage, putValue, until, valueOf } from "./support.ts";
 
 const HEAD = { gitHead: () => "head" };

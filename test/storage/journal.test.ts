@@ -24,16 +24,20 @@ const BOOT = "this boot";
 class Told extends Journal {
   /** Ids of commits in order; `lost` where anything may have happened. */
   readonly told: string[];
+  /** Ids of commits that came into the files after they were told of. */
+  readonly applied: string[];
 
   constructor(disk: Disk, boot = BOOT) {
     const told: string[] = [];
+    const applied: string[] = [];
     const listener = {
       committed: (record: CommitRecord) => void told.push(record.id),
-      applied: () => undefined,
+      applied: (record: CommitRecord) => void applied.push(record.id),
       lost: () => void told.push("lost"),
     };
     super(disk, listener, { bootId: boot, randomName, readOnly: false });
     this.told = told;
+    this.applied = applied;
   }
 }
 
@@ -309,6 +313,24 @@ describe("a journal that goes on in a new file", () => {
       if (!one.told.includes("lost"))
         assert.deepEqual(known, committed.slice(index), `reader ${index}`);
     }
+  });
+
+  test("tells what came into the files meanwhile, also where the mark is in a file that is gone", () => {
+    const writer = open();
+    const pending = reader();
+    commit(writer, "one");
+    pending.tail();
+    assert.deepEqual([pending.unapplied().length, pending.applied], [1, []]);
+    writer.rotate({ sync: true });
+    writer.mark(writer.ok, []);
+    writer.rotate({ sync: true });
+    pending.tail();
+    assert.equal(pending.file, writer.file);
+    assert.deepEqual(
+      pending.unapplied().filter(({ record }) => record.id === "one"),
+      [],
+    );
+    assert.ok(pending.applied.includes("one") || pending.told.includes("lost"));
   });
 
   test("carries what is not yet synced into the files, and the numbers of the log", () => {

@@ -324,6 +324,26 @@ describe("the ids of events", () => {
   });
 });
 
+describe("a log of very many segments", () => {
+  test("does not make the journal go on in a new file each time", async () => {
+    const disk = rooted();
+    let head = 0;
+    const options = { gitHead: () => `head ${head}`, durability: "none" } as const;
+    const storage = openStorage(disk, options);
+    for (head = 1; head <= 900; head += 1) await increment(storage);
+    await storage.close();
+    const [name = ""] = (disk.list("local/journal") ?? []).slice(-1);
+    const header = (disk.readText(`local/journal/${name}`) ?? "").trimStart().split("\n")[0] ?? "";
+    assert.ok(header.length > 64 * 1024, `a header of ${header.length} bytes`);
+    for (let count = 0; count < 3; count += 1) {
+      const again = openStorage(disk, options);
+      await increment(again);
+      await again.close();
+    }
+    assert.deepEqual(disk.list("local/journal"), [name]);
+  });
+});
+
 describe("durability", () => {
   test("relaxed: answered at once, in the files within 100 ms", async () => {
     const disk = rooted();
@@ -363,6 +383,27 @@ describe("durability", () => {
     }
     assert.ok(storage.journal.size < 500_000, `${storage.journal.size} bytes`);
     await storage.close();
+  });
+
+  test("relaxed: what could not be confirmed is settled before the next call decides", async () => {
+    const disk = rooted();
+    let isFailing = false;
+    const failing = wrapDisk(disk, (operation, path, act, write) => {
+      // Of a commit's two lines the second one, its `ok`, is short.
+      const isOk =
+        operation === "write" && path.startsWith("local/journal/") && write !== undefined;
+      if (isOk && isFailing && write.length < 200) throw ioError("write", path, "ENOSPC");
+      return act();
+    });
+    const storage = openStorage(failing, { ...HEAD, durability: "relaxed" });
+    assert.equal(await increment(storage), 1);
+    isFailing = true;
+    await assert.rejects(increment(storage), /outcome|tell/);
+    isFailing = false;
+    assert.equal(await increment(storage), 3);
+    await storage.close();
+    assert.match(disk.readText("features/counter.json") ?? "", /"n": 3/);
+    assert.deepEqual(await numbersOf(openStorage(disk, HEAD)), [1, 2, 3]);
   });
 
   test("none: no sync at all, and old journals go", async () => {

@@ -12,7 +12,7 @@ import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { nodeDisk } from "#src/disk/node-disk.js";
 import { MUTATING, wrapDisk } from "#src/disk/wrapped-disk.js";
 import type { Storage } from "#src/storage/storage.js";
-import { isFault } from "#src/storage/view.js";
+import { isFault } from "#src/storage/files.js";
 import { add, stateOf } from "../crash/scenarios.ts";
 import {
   increment,

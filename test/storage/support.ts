@@ -13,7 +13,8 @@ import { nodeDisk } from "#src/disk/node-disk.js";
 import { nextUlid } from "#src/model/ulid.js";
 import { EVENTS, FEATURES, LOCAL } from "#src/storage/layout.js";
 import { Storage, type StorageOptions } from "#src/storage/storage.js";
-import { isFault, type Reading, type Writing } from "#src/storage/view.js";
+import { isFault } from "#src/storage/files.js";
+import type { Reading, Writing } from "#src/storage/view.js";
 
 const made: string[] = [];
 
@@ -74,6 +75,7 @@ export function storageOptions(disk: Disk, changed: Partial<StorageOptions> = {}
     sleep: async (ms) => {
       await sleep(ms);
     },
+    idsOf: () => [],
     onApplyPending: () => undefined,
     ...changed,
   };

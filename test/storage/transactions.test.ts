@@ -9,6 +9,7 @@ import { ioError } from "#src/disk/io-error.js";
 import { thisProcess } from "#src/disk/machine.js";
 import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { wrapDisk } from "#src/disk/wrapped-disk.js";
+import { SILENT_MS } from "#src/storage/guard.js";
 import type { Storage } from "#src/storage/storage.js";
 import { increment, makeRoot, openStorage, putValue, until, valueOf } from "./support.ts";
 
@@ -320,6 +321,54 @@ describe("calls of one process", () => {
       "a batch each",
     );
     await storage.close();
+  });
+
+  test("show life while they decide, however long that takes", async () => {
+    const disk = rooted();
+    let nowMs = 0;
+    let shownAt = 0;
+    let longest = 0;
+    const watched = wrapDisk(disk, (operation, path, act) => {
+      const isOwner = /^local\/guard\/\d+\.owner\.json$/.test(path);
+      if (isOwner && operation === "create") shownAt = nowMs;
+      if (isOwner && operation === "touch") {
+        longest = Math.max(longest, nowMs - shownAt);
+        shownAt = nowMs;
+      }
+      return act();
+    });
+    // Each look at the clock stands for 10 µs of work, each file for a millisecond.
+    const monotonicMs = (): number => (nowMs += 0.01);
+    const storage = openStorage(watched, { ...HEAD, monotonicMs });
+    const putMany = (from: number): Promise<void> =>
+      storage.commit((write) => {
+        for (let id = from; id < from + 1500; id += 1) {
+          nowMs += 1;
+          putValue(write, `${id}.json`, { id });
+        }
+      });
+    await Promise.all([putMany(0), putMany(2000), putMany(4000)]);
+    await storage.transaction(async () => putMany(6000), 1e6);
+    await storage.close();
+    assert.equal(disk.list("features")?.length, 6000);
+    assert.ok(nowMs > 6000, `${nowMs} ms`);
+    assert.ok(longest > 0 && longest < SILENT_MS / 2, `${longest} ms without a sign of life`);
+  });
+
+  test("after the beginning of close are refused, those before it are kept", async () => {
+    const disk = rooted();
+    const storage = openStorage(disk, HEAD);
+    const before = [increment(storage), increment(storage)];
+    const closing = storage.close();
+    await assert.rejects(increment(storage), withCode("CLOSED"));
+    await assert.rejects(n(storage), withCode("CLOSED"));
+    await assert.rejects(
+      storage.transaction(() => 1, LONG_MS),
+      withCode("CLOSED"),
+    );
+    assert.deepEqual(await Promise.all(before), [1, 2]);
+    await closing;
+    assert.equal(await n(openStorage(disk, HEAD)), 2);
   });
 
   test("do not harm each other when one throws", async () => {

@@ -9,17 +9,19 @@ import { describe, test } from "node:test";
 import type { Disk } from "#src/disk/disk.js";
 import { randomName, thisProcess } from "#src/disk/machine.js";
 import { MemoryDisk } from "#src/disk/memory-disk.js";
+import { wrapDisk } from "#src/disk/wrapped-disk.js";
 import { isFlowError } from "#src/errors.js";
 import { digest } from "#src/storage/hash.js";
 import { Journal } from "#src/storage/journal.js";
-import { JOURNAL_VERSION } from "#src/storage/journal-lines.js";
-import type { Durability } from "#src/storage/storage.js";
+import { JOURNAL_VERSION, type CommitRecord } from "#src/storage/journal-lines.js";
+import type { Durability, Storage } from "#src/storage/storage.js";
 import { increment, makeRoot, openStorage, valueOf } from "./support.ts";
 
 const HEAD = { gitHead: () => "head" };
 const COUNTER = "features/counter.json";
-/** More microtasks than any commit takes. */
-const MICROTASKS = 60;
+/** Microtasks from raising the fence to past the end of the commit. */
+const MICROTASKS = 8;
+const FENCE_FOLDER = /^local\/fence\/[^/]+$/;
 
 function rooted(): MemoryDisk {
   const disk = new MemoryDisk();
@@ -27,29 +29,36 @@ function rooted(): MemoryDisk {
   return disk;
 }
 
-/** Counts one up by a record that another process wrote and did not come to confirm. */
-function countUnconfirmed(disk: Disk): void {
+/** Counts one up by a record that another process wrote and, unless told, did not come to confirm. */
+function countUnconfirmed(disk: Disk, isConfirmed = false): void {
   const { bootId } = thisProcess();
   const silent = { committed: () => undefined, applied: () => undefined, lost: () => undefined };
   const journal = new Journal(disk, silent, { bootId, randomName, readOnly: false });
   journal.tail();
-  const text = disk.readText(COUNTER) ?? "";
+  const text = lastCommitted(journal) ?? disk.readText(COUNTER) ?? "";
   const { n } = JSON.parse(text) as { n: number };
-  const won = journal.append(
-    {
-      kind: "record",
-      v: JOURNAL_VERSION,
-      n: journal.head.n + 1,
-      prev: journal.head.id,
-      id: randomName(),
-      boot: bootId,
-      at: Date.now(),
-      changes: [{ put: COUNTER, pre: digest(text), data: `${JSON.stringify({ n: n + 1 })}\n` }],
-    },
-    true,
-  );
-  assert.ok(won);
+  const record: CommitRecord = {
+    kind: "record",
+    v: JOURNAL_VERSION,
+    n: journal.head.n + 1,
+    prev: journal.head.id,
+    id: randomName(),
+    boot: bootId,
+    at: Date.now(),
+    changes: [{ put: COUNTER, pre: digest(text), data: `${JSON.stringify({ n: n + 1 })}\n` }],
+  };
+  assert.ok(journal.append(record, true));
+  if (isConfirmed) journal.acknowledge(record, true);
   journal.close();
+}
+
+/** What `relaxed` has answered need not be in the file yet. */
+function lastCommitted(journal: Journal): string | undefined {
+  const changes = [...journal.window.values()].flatMap(({ record }) => record.changes);
+  const texts = changes.flatMap((change) =>
+    "put" in change && change.put === COUNTER ? [change.data] : [],
+  );
+  return texts.at(-1);
 }
 
 describe("a record without its ok", () => {
@@ -57,25 +66,32 @@ describe("a record without its ok", () => {
     test(`is built on by a call that was about to decide, ${durability}`, async () => {
       for (let delay = 0; delay < MICROTASKS; delay += 1) {
         const disk = rooted();
-        const storage = openStorage(disk, { ...HEAD, durability });
-        await increment(storage);
-        // All of a relaxed one must be in the files for the other to count on.
+        const first = openStorage(disk, { ...HEAD, durability });
+        await increment(first);
+        await first.close();
+        let counted = 0;
+        const countLater = async (storage: Storage): Promise<void> => {
+          for (let k = 0; k < delay; k += 1) await Promise.resolve();
+          countUnconfirmed(disk);
+          counted += 1;
+          // A reader of the same process takes notice of it.
+          storage.readNow((view) => valueOf(view, "counter.json"));
+        };
+        const storage: Storage = openStorage(
+          wrapDisk(disk, (operation, path, act) => {
+            const isFence = operation === "makeFolder" && FENCE_FOLDER.test(path);
+            if (isFence && counted === 0) void Promise.resolve().then(() => countLater(storage));
+            return act();
+          }),
+          { ...HEAD, durability },
+        );
+        const value = await increment(storage);
         await storage.close();
-        const held = openStorage(disk, { ...HEAD, durability });
-        await held.commit((write) => void write.get("features", "other.json"));
-        const call = increment(held);
-        for (let k = 0; k < delay; k += 1) await Promise.resolve();
-        const before = disk.readText(COUNTER);
-        const isOpen = before !== null && (JSON.parse(before) as { n: number }).n === 1;
-        if (isOpen) countUnconfirmed(disk);
-        // A reader of the same process takes notice of it.
-        held.readNow((view) => valueOf(view, "counter.json"));
-        const value = await call;
-        await held.close();
+        assert.equal(counted, 1);
         const after = openStorage(disk, HEAD);
         await after.recover();
         const end = await after.read((view) => valueOf<{ n: number }>(view, "counter.json")?.n);
-        assert.equal(end, isOpen ? 3 : 2, `after ${delay} microtasks; the call said ${value}`);
+        assert.equal(end, 3, `after ${delay} microtasks; the call said ${value}`);
         await after.close();
       }
     });
@@ -112,4 +128,35 @@ describe("a record without its ok", () => {
     assert.equal(disk.readText("features/b.json"), "{}\n");
     await storage.close();
   });
+});
+
+describe("a writer that others overtake each time", () => {
+  const cases: readonly [what: string, act: (storage: Storage) => Promise<unknown>][] = [
+    ["by a call", async (storage) => increment(storage)],
+    ["by several calls", async (storage) => Promise.all([increment(storage), increment(storage)])],
+    [
+      "by a transaction",
+      async (storage) => storage.transaction(() => increment(storage, "other.json"), 5000),
+    ],
+  ];
+  for (const [what, act] of cases) {
+    test(`gives up in the end: ${what}`, async () => {
+      const disk = rooted();
+      const first = openStorage(disk, HEAD);
+      await increment(first);
+      await first.close();
+      let isOvertaking = true;
+      const overtaken = wrapDisk(disk, (operation, path, run, write) => {
+        const isRecord = operation === "write" && (write?.length ?? 0) > 250;
+        if (isOvertaking && isRecord && path.startsWith("local/journal/"))
+          countUnconfirmed(disk, true);
+        return run();
+      });
+      const storage = openStorage(overtaken, { ...HEAD, guardTimeoutMs: 50 });
+      await assert.rejects(act(storage), (error) => isFlowError(error, "TIMEOUT"));
+      isOvertaking = false;
+      await act(storage);
+      await storage.close();
+    });
+  }
 });

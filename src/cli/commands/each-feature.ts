@@ -15,15 +15,30 @@ const TRANSACTION_TIMEOUT_MS = 60_000;
 /** So that an interruption is heard within a few hundredths of a second. */
 const CHANGES_A_TURN = 50;
 
-/** The IDs of the command line, with those of standard input in place of `-`. */
+/**
+ * The IDs of the command line, with those of standard input in place of `-`.
+ *
+ * @throws FlowError `BAD_REQUEST` for a word that is no ID, and where `-` stands for none: with
+ * fewer IDs than were meant, a command would do something else.
+ */
 export async function idsOf(context: CommandContext): Promise<FeatureRef[]> {
   const ids: FeatureRef[] = [];
   for (const word of context.positionals) {
     const words = word === STANDARD_INPUT ? await readInputWords() : [word];
+    if (words.length === 0) throw new FlowError("BAD_REQUEST", "Standard input held no ID");
     for (const id of words) ids.push(readId(id));
   }
-  if (ids.length === 0) throw new FlowError("BAD_REQUEST", "Standard input held no ID");
   return ids;
+}
+
+/** {@link idsOf} of a command that works on one feature. */
+export async function oneIdOf(context: CommandContext): Promise<FeatureRef> {
+  const [id = 0, ...more] = await idsOf(context);
+  if (more.length === 0) return id;
+  throw new FlowError(
+    "BAD_REQUEST",
+    `One ID is taken here, and standard input held ${more.length + 1}`,
+  );
 }
 
 /** Runs `change` for every id; an error or an interruption undoes all. */

@@ -42,7 +42,7 @@ export const exportCommand: Command = {
     const data = { format: format.name, count: features.length, file };
     if (file === null) return { data: { ...data, text }, text: () => text };
     const { writeWholeFile } = await import("../output.ts");
-    await writeWholeFile(file, text);
+    writeWholeFile(file, text);
     return {
       data: { ...data, text: null },
       isConfirmation: true,

@@ -1,6 +1,6 @@
 /** Taking features to work on them, and giving them back. */
 import { FlowError } from "../../errors.ts";
-import type { Feature, FlowStore } from "../../index.ts";
+import type { Feature } from "../../index.ts";
 import { HOLDER, markOptionsOf, NOTE, noteOf, REVISION } from "../change-options.ts";
 import type { Command, CommandContext, CommandResult } from "../command.ts";
 import { FEATURE_EACH, FEATURE_REF, listOf } from "../data-shapes.ts";
@@ -93,20 +93,12 @@ export const renew: Command = {
     const leaseMs = readDuration(lease);
     const ids = await idsOf(context);
     const store = await context.openStore("write");
-    const agent = await actorOf(context, store);
     const features = await changeEach(context, store, ids, (id) =>
-      store.features.renewClaim(id, agent, { leaseMs }),
+      store.features.renewClaim(id, store.actor, { leaseMs }),
     );
     return changed(context, features, "Renewed");
   },
 };
-
-/** Who acts. The store finds it out by itself, but to renew it wants to be told. */
-async function actorOf({ options }: CommandContext, store: FlowStore): Promise<string> {
-  const named = options.text("actor") ?? process.env["FLOW_ACTOR"];
-  // Status reads the whole log, so it is asked only where nobody is named.
-  return named === undefined || named === "" ? (await store.status()).actor : named;
-}
 
 export const release: Command = {
   usage: "ID… | --expired [options]",

@@ -3,8 +3,8 @@ import type { Feature, FlowStore, UpdateFeatureOptions } from "../../index.ts";
 import { NOTE, noteOf, REVISION, updateOptionsOf } from "../change-options.ts";
 import type { Command } from "../command.ts";
 import { FEATURE } from "../data-shapes.ts";
-import { readId, type FeatureRef } from "../values.ts";
-import { changed, changeEach, MANY } from "./each-feature.ts";
+import type { FeatureRef } from "../values.ts";
+import { changed, changeEach, idsOf, MANY } from "./each-feature.ts";
 
 type Change = (
   features: FlowStore["features"],
@@ -14,6 +14,7 @@ type Change = (
 ) => Promise<Feature>;
 
 const OPTIONS = { ...REVISION, ...NOTE };
+const FROM_INPUT = "The DEP - reads IDs from standard input.";
 
 export const add = dependencyCommand(
   "add",
@@ -29,13 +30,13 @@ export const remove = dependencyCommand(
 function dependencyCommand(name: string, details: string, change: Change): Command {
   return {
     usage: "ID DEP… [options]",
-    details: `${details} Several DEPs: all or none.`,
+    details: `${details} Several DEPs: all or none.\n${FROM_INPUT}`,
     options: OPTIONS,
     positionals: { min: 2, max: MANY },
     examples: [`flowstore feature dep ${name} 3 1`, `flowstore feature dep ${name} 3 1 2 --json`],
     data: FEATURE,
     async run(context) {
-      const [id = 0, ...deps] = context.positionals.map(readId);
+      const [id = 0, ...deps] = await idsOf(context);
       // The first dependency meets the revision and changes it; all are one transaction.
       let options = updateOptionsOf(context, [id]);
       const store = await context.openStore("write");
@@ -51,13 +52,13 @@ function dependencyCommand(name: string, details: string, change: Change): Comma
 
 export const set: Command = {
   usage: "ID [DEP…] [options]",
-  details: "Without a DEP it waits for nothing. A circle is refused with exit code 5.",
+  details: `Without a DEP it waits for nothing. A circle is refused with exit code 5.\n${FROM_INPUT}`,
   options: OPTIONS,
   positionals: { min: 1, max: MANY },
   examples: ["flowstore feature dep set 3 1 2", "flowstore feature dep set 3"],
   data: FEATURE,
   async run(context) {
-    const [id = 0, ...deps] = context.positionals.map(readId);
+    const [id = 0, ...deps] = await idsOf(context);
     const options = updateOptionsOf(context, [id]);
     const store = await context.openStore("write");
     const feature = await store.features.setDependencies(id, deps, options);

@@ -4,15 +4,16 @@ import type { FlowStore } from "../../index.ts";
 import { NOTE, REVISION, updateOptionsOf } from "../change-options.ts";
 import type { Command } from "../command.ts";
 import { FEATURE, listOf, objectOf } from "../data-shapes.ts";
-import { readAssignment, readId, readInteger, type FeatureRef } from "../values.ts";
-import { asNamed, changed, changeEach, idsOf, MANY } from "./each-feature.ts";
+import { readAssignment, readInteger, type FeatureRef } from "../values.ts";
+import { asNamed, changed, changeEach, idsOf, MANY, oneIdOf } from "./each-feature.ts";
 
 export const update: Command = {
   usage: "ID --set KEY=VALUE… [options]",
   details: [
     "name, description and category take the text as it is, priority a whole number,",
     "steps and dependencies a JSON list. Any other key is kept with the feature: its",
-    "value is JSON where it is JSON, else text, and null removes the key.",
+    "value is JSON where it is JSON, else text, and null removes the key. The ID -",
+    "reads one from standard input.",
   ].join("\n"),
   options: {
     set: { type: "string", multiple: true, value: "KEY=VALUE", help: "A field and its value" },
@@ -26,7 +27,7 @@ export const update: Command = {
   ],
   data: FEATURE,
   async run(context) {
-    const id = readId(context.positionals[0] ?? "");
+    const id = await oneIdOf(context);
     const entries = context.options.list("set").map(readAssignment);
     if (entries.length === 0) throw new FlowError("BAD_REQUEST", "Nothing to change: give --set");
     const patch = Object.fromEntries(entries.map(([key, text]) => [key, valueOf(key, text)]));

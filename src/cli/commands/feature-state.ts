@@ -3,7 +3,7 @@ import type { Feature, FlowStore, MarkFeatureOptions } from "../../index.ts";
 import { HOLDER, markOptionsOf, NOTE, REVISION } from "../change-options.ts";
 import type { Command } from "../command.ts";
 import { FEATURE_EACH } from "../data-shapes.ts";
-import type { OptionSpec } from "../parse.ts";
+import type { OptionSpec } from "../options.ts";
 import type { FeatureRef } from "../values.ts";
 import { changed, changeEach, idsOf, MANY } from "./each-feature.ts";
 

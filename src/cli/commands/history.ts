@@ -4,13 +4,17 @@ import { FlowError } from "../../errors.ts";
 import type { Command } from "../command.ts";
 import { listOf } from "../data-shapes.ts";
 import { readCount, readId, readMoment } from "../values.ts";
+import { oneIdOf } from "./each-feature.ts";
 
 /** A screen of events; more only when asked for. */
 const DEFAULT_LIMIT = 50;
 
 export const history: Command = {
   usage: "ID",
-  details: "Oldest first. Deleted features have a history too.",
+  details: [
+    "Oldest first. Deleted features have a history too. The ID - reads one from",
+    "standard input.",
+  ].join("\n"),
   options: {},
   positionals: { min: 1, max: 1 },
   examples: ["flowstore feature history 3", "flowstore feature history 3 --json"],
@@ -19,7 +23,7 @@ export const history: Command = {
     schema: listOf({ type: "object" }),
   },
   async run(context) {
-    const id = readId(context.positionals[0] ?? "");
+    const id = await oneIdOf(context);
     const store = await context.openStore("read");
     const entries = await store.features.history(id);
     if (entries.length === 0 && (await store.features.getById(id)) === null) {
@@ -42,7 +46,7 @@ export const events: Command = {
     "The newest 50, or --limit, the oldest of them first. A TIME is 2026-11-21 or",
     "2026-11-21T10:00:00Z, in UTC. Types: created, claimed, status_change,",
     "claim_released, lease_expired, skipped, updated, dependency_added,",
-    "dependency_removed, deleted, and those of your own.",
+    "dependency_removed, deleted, restored, and those of your own.",
   ].join("\n"),
   options: {
     type: { type: "string", value: "NAME", help: "Only of this type" },

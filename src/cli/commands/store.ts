@@ -85,7 +85,7 @@ export const repair: Command = {
   usage: "[--dry-run]",
   details:
     "Copies what it changes first, may be repeated, and deletes no byte that it could\n" +
-    "not read.",
+    "not read. A state that was changed by hand stays, and is logged as it is.",
   options: { "dry-run": { type: "boolean", help: "Only tell what would be done" } },
   positionals: NOTHING,
   examples: ["flowstore repair --dry-run", "flowstore repair"],

@@ -1,0 +1,116 @@
+/**
+ * Logs of this clone alone, in `local/`: lines of JSON that are appended in the same commit as what
+ * they report, like the event log's, but without numbers and without an end that matters to
+ * others. They roll over, and only the last files are kept.
+ */
+
+import type { Disk } from "../disk/disk.ts";
+import { tailOf } from "./apply.ts";
+import { checksum, digest } from "./hash.ts";
+import { TAIL_BYTES } from "./judge.ts";
+import type { FileChange } from "./journal-lines.ts";
+import { inFolder } from "./layout.ts";
+import type { Overlay } from "./overlay.ts";
+
+/** A file goes on in another when it is this long. */
+const FILE_BYTES = 1024 * 1024;
+/** So many files are kept, the one that grows among them. */
+const KEPT_FILES = 4;
+const SUFFIX = ".jsonl";
+const LF = 10;
+
+/** A line, before it has a name of its own. */
+export type LocalLine = Readonly<Record<string, unknown>>;
+
+export interface LocalLogOptions {
+  readonly newUlid: (after: string | null, nowMs: number) => string;
+  readonly nowMs: () => number;
+  readonly toIso: (ms: number) => string;
+}
+
+/** What a commit changes in a folder of such logs so that it ends with `lines`. */
+export function localLogChanges(
+  disk: Disk,
+  overlay: Overlay,
+  folder: string,
+  names: readonly string[],
+  lines: readonly LocalLine[],
+  options: LocalLogOptions,
+): FileChange[] {
+  const files = names.filter((name) => name.endsWith(SUFFIX));
+  const last = files.at(-1)?.slice(0, -SUFFIX.length) ?? null;
+  const now = options.nowMs();
+  let id = last;
+  const encoded = lines.map((line) => {
+    id = options.newUlid(id, now);
+    return { id, text: `${JSON.stringify({ id, at: options.toIso(now), ...line })}\n` };
+  });
+  const [first] = encoded;
+  if (first === undefined) return [];
+  const data = encoded.map(({ text }) => text).join("");
+  const end = last === null ? null : endOf(disk, overlay, inFolder(folder, `${last}${SUFFIX}`));
+  if (last !== null && end !== null) {
+    return [{ append: inFolder(folder, `${last}${SUFFIX}`), ...end, data }];
+  }
+  const changes: FileChange[] = [
+    { put: inFolder(folder, `${first.id}${SUFFIX}`), pre: null, data },
+  ];
+  for (const name of files.slice(0, Math.max(0, files.length + 1 - KEPT_FILES))) {
+    const path = inFolder(folder, name);
+    const text = disk.readText(path);
+    if (text !== null) changes.push({ drop: path, pre: digest(text) });
+  }
+  return changes;
+}
+
+/** Where a file ends and with what; `null` when it is not to be appended to. */
+function endOf(disk: Disk, overlay: Overlay, path: string): { at: number; tail: string } | null {
+  if (!overlay.isEmpty && overlay.endOf(path) !== null) {
+    const bytes = overlay.segment(path, disk.read(path), disk.stat(path)?.mtimeMs ?? 0);
+    if (bytes === null || bytes.length >= FILE_BYTES || bytes.at(-1) !== LF) return null;
+    return { at: bytes.length, tail: checksum(bytes.subarray(-TAIL_BYTES)) };
+  }
+  const handle = disk.open(path, "read");
+  if (handle === null) return null;
+  try {
+    const at = handle.stat().size;
+    const lastByte = Buffer.alloc(1);
+    if (at === 0 || at >= FILE_BYTES || handle.read(lastByte, 0, 1, at - 1) !== 1) return null;
+    return lastByte[0] === LF ? { at, tail: tailOf(handle, at) } : null;
+  } finally {
+    handle.close();
+  }
+}
+
+/** Every line that is whole, oldest first; what a power cut left of others is passed over. */
+export function readLocalLog(
+  disk: Disk,
+  overlay: Overlay,
+  folder: string,
+  names: readonly string[],
+): LocalLine[] {
+  const lines: LocalLine[] = [];
+  for (const name of names) {
+    if (!name.endsWith(SUFFIX)) continue;
+    const path = inFolder(folder, name);
+    const stat = disk.stat(path);
+    const bytes = overlay.segment(path, disk.read(path), stat?.mtimeMs ?? 0);
+    for (const text of (bytes?.toString("utf8") ?? "").split("\n").slice(0, -1)) {
+      const line = parsed(text);
+      if (line !== null) lines.push(line);
+    }
+  }
+  return lines;
+}
+
+function parsed(text: string): LocalLine | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as LocalLine)
+      : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
