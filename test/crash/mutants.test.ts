@@ -254,7 +254,7 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: "readers overlay what is pending",
-    file: "storage/view",
+    file: "storage/overlay",
     search: "if (!imageCounts(entry, change, found, this.#journal.window.values()))",
     replacement: "if (true)",
     check: READERS,
