@@ -141,7 +141,8 @@ export class Committer implements WriteBase {
         journal,
         bootId: this.#options.identity.bootId,
         randomName: this.#options.randomName,
-        nowIso: () => this.#options.toIso(this.#options.nowMs()),
+        // Not the user's clock: it may break after the change has happened.
+        nowIso: () => this.#options.toIso(this.#options.wallMs()),
         staged,
         beat: this.#options.beat,
         settled: (path) => this.#storage.files.settled(path),

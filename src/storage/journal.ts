@@ -41,6 +41,9 @@ import { fileName, FIRST_FILES, removeReplaced } from "./journal-files.ts";
 import { JournalReader } from "./journal-reader.ts";
 import { goneOutcome, unknownOutcome } from "./outcome.ts";
 
+/** Every process must be able to read it as one string, of which a header may carry several. */
+const MAX_RECORD_BYTES = 256 * 1024 * 1024;
+
 /** The journal of one root: reads like everybody's, and writes under the guard. */
 export class Journal extends JournalReader {
   // ---- writing -------------------------------------------------------------------------------
@@ -132,6 +135,7 @@ export class Journal extends JournalReader {
     const handle = this.#writable();
     const { epoch } = this;
     const line = encodeLine(record);
+    if (line.length > MAX_RECORD_BYTES) throw tooLong(line.length);
     this.mine = { record, line: line.subarray(1, -1), won: false };
     const mine = this.mine;
     try {
@@ -320,4 +324,12 @@ export class Journal extends JournalReader {
   close(): void {
     this.shut();
   }
+}
+
+function tooLong(bytes: number): FlowError {
+  return new FlowError(
+    "BAD_REQUEST",
+    `Cannot write the change: one commit may have ${MAX_RECORD_BYTES} bytes, this one has ${bytes}`,
+    { context: { limit: MAX_RECORD_BYTES }, hint: "Make several calls or transactions of it." },
+  );
 }

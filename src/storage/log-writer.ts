@@ -222,7 +222,7 @@ export class LogWriter {
     return encodeSegmentHeader({
       segment: 1,
       clone: journal.header?.clone ?? "",
-      createdAt: this.#options.toIso(this.#options.nowMs()),
+      createdAt: this.#options.toIso(this.#options.wallMs()),
       ids: Object.fromEntries(ids) as Record<string, number>,
     });
   }

@@ -73,7 +73,7 @@ export class Storage implements Parts {
     this.overlay = new Overlay(this.journal);
     this.log = new EventLog(disk, this.overlay);
     this.lastEvents = new LastEvents(disk, this.overlay);
-    const guard = new Guard(disk, { ...options, nowIso: () => options.toIso(options.nowMs()) });
+    const guard = new Guard(disk, { ...options, nowIso: () => options.toIso(options.wallMs()) });
     const committerOptions: CommitterOptions = { ...options, beat: () => guard.beat() };
     this.#committer = new Committer(this, committerOptions);
     this.#hold = new Hold(disk, options, guard, this.#committer, () => this.#group.isBusy);

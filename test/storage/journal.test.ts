@@ -144,6 +144,20 @@ describe("of the lines of a journal", () => {
     }
   });
 
+  test("a record that is too long for one string of a reader is refused before it is written", () => {
+    const journal = open();
+    const { size } = journal;
+    const [change] = recordAfter(journal, "long").changes;
+    const data = "\u00e4".repeat(135 * 1024 * 1024);
+    const record = { ...recordAfter(journal, "long"), changes: [{ ...change, data }] };
+    assert.throws(
+      () => journal.append(record as CommitRecord, false),
+      (error) => isFlowError(error, "BAD_REQUEST"),
+    );
+    assert.equal(journal.size, size);
+    assert.ok(commit(journal, "next"));
+  });
+
   test("zeros, and a line with one bit turned, are void", () => {
     const journal = open();
     commit(journal, "one");
