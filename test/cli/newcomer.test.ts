@@ -304,3 +304,14 @@ describe("on a narrow terminal", () => {
     }
   });
 });
+
+test("what a document holds beside the known keys keeps its indentation", async (context) => {
+  const { run } = await openStoreShell(context);
+  const input = JSON.stringify([
+    { name: "a", description: "list:\n  - one\n  - two", origin: { from: { id: 7 } } },
+  ]);
+  assert.equal((await run(["feature", "create", "--from-json", "-"], { input })).exit, 0);
+  const { stdout } = await run(["feature", "show", "1"]);
+  assert.match(stdout, /\n {4}list:\n {6}- one\n {6}- two\n/);
+  assert.match(stdout, /\n {4}\{\n {6}"from": \{\n {8}"id": 7\n {6}\}\n {4}\}\n/);
+});

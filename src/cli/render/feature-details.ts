@@ -2,7 +2,7 @@
 import type { Feature } from "../../index.ts";
 import { visible, visibleLines } from "./safe-text.ts";
 import { STATUS_COLOURS, type Terminal } from "./terminal.ts";
-import { pad, wrap } from "./width.ts";
+import { pad, wrap, wrapIndented } from "./width.ts";
 
 /** Shown by a line of their own, or not at all. */
 const SHOWN: ReadonlySet<string> = new Set([
@@ -79,6 +79,6 @@ function block(title: string, lines: readonly string[], terminal: Terminal): str
   return [
     "",
     `  ${terminal.paint("bold", title)}`,
-    ...lines.flatMap((line) => wrap(line, width)).map((line) => `    ${line}`),
+    ...lines.flatMap((line) => wrapIndented(line, width)).map((line) => `    ${line}`),
   ];
 }
