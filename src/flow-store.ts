@@ -8,8 +8,9 @@ import { repairRoot, type RepairOptions, type RepairReport } from "./check/repai
 import { FlowError } from "./errors.ts";
 import type { Disk } from "./disk/disk.ts";
 import { gitHead } from "./disk/git-head.ts";
-import { randomName, thisProcess } from "./disk/machine.ts";
+import { isAlive, processOf, randomName, thisProcess } from "./disk/machine.ts";
 import { nodeDisk } from "./disk/node-disk.ts";
+import { ProjectFolder } from "./disk/project-folder.ts";
 import {
   absolute,
   isFile,
@@ -32,16 +33,28 @@ import {
   type FlowStoreOptions,
   type Settings,
 } from "./store-options.ts";
-import { EVENTS, FORMAT, MANIFEST, ROOT_NAME } from "./storage/layout.ts";
+import { EVENTS, FORMAT, LOCK_QUEUE, LOCKS, MANIFEST, ROOT_NAME } from "./storage/layout.ts";
 import { Storage, type Durability } from "./storage/storage.ts";
 import type { Reading, Writing } from "./storage/view.ts";
 import type { FlowStoreStatus } from "./stores/status.ts";
 import { idsOf } from "./stores/change-events.ts";
+import { Approvals } from "./stores/approvals.ts";
 import { asTooLarge } from "./stores/call-size.ts";
 import { Changes } from "./stores/changes.ts";
+import { Checkpoints } from "./stores/checkpoints.ts";
 import { requireOptions, type StoreContext } from "./stores/context.ts";
+import { coordinationOf, isReadable } from "./stores/coordination-status.ts";
+import { decisionIn, Decisions } from "./stores/decisions.ts";
 import { Events } from "./stores/events.ts";
 import { Features } from "./stores/features.ts";
+import { Gaps } from "./stores/gaps.ts";
+import { Locks } from "./stores/locks.ts";
+import { Memory } from "./stores/memory.ts";
+import { Outputs } from "./stores/outputs.ts";
+import { Phases } from "./stores/phases.ts";
+import { Pipeline } from "./stores/pipeline.ts";
+import { ScoutCache } from "./stores/scout-cache.ts";
+import { Settings as SettingsStore } from "./stores/settings.ts";
 import { Told } from "./stores/told.ts";
 
 export type { Durability, Finding, FlowStoreOptions, FlowStoreStatus, RepairOptions, RepairReport };
@@ -67,6 +80,28 @@ export class FlowStore {
   readonly features: Features;
   readonly changes: Changes;
   readonly events: Events;
+  /** Which task may touch which path of the project. */
+  readonly locks: Locks;
+  /** Which phases of a task are done, and which is next. */
+  readonly phases: Phases;
+  /** In which phase an epic is. */
+  readonly pipeline: Pipeline;
+  /** What epics lack, and the gate that looks at it. */
+  readonly gaps: Gaps;
+  /** What was decided and why, in the log. */
+  readonly decisions: Decisions;
+  /** What tasks ask and somebody decides, once. */
+  readonly approvals: Approvals;
+  /** What agents learnt, each thing once. */
+  readonly memory: Memory;
+  /** Results that are good for a day, of this clone alone. */
+  readonly scoutCache: ScoutCache;
+  /** What tasks hand on, one markdown file each. */
+  readonly outputs: Outputs;
+  /** A JSON value for a key. */
+  readonly settings: SettingsStore;
+  /** Copies of documents, and the way back to them. */
+  readonly checkpoints: Checkpoints;
   readonly #storage: Storage;
   readonly #disk: Disk;
   readonly #settings: Settings;
@@ -121,6 +156,21 @@ export class FlowStore {
     this.changes = new Changes(this.#context);
     this.events = new Events(this.#context);
     this.features = new Features(this.#context, this.changes);
+    this.locks = new Locks(this.#context, {
+      project: new ProjectFolder(project),
+      isAlive,
+      processOf,
+    });
+    this.phases = new Phases(this.#context, settings.phaseSequences);
+    this.pipeline = new Pipeline(this.#context, settings.pipelinePhases);
+    this.gaps = new Gaps(this.#context);
+    this.decisions = new Decisions(this.#context);
+    this.approvals = new Approvals(this.#context);
+    this.memory = new Memory(this.#context);
+    this.scoutCache = new ScoutCache(this.#context);
+    this.outputs = new Outputs(this.#context);
+    this.settings = new SettingsStore(this.#context);
+    this.checkpoints = new Checkpoints(this.#context);
   }
 
   /**
@@ -218,14 +268,20 @@ export class FlowStore {
     return repairRoot(this.#context, this.#disk, look, { dryRun });
   }
 
-  /** Counts, sizes and problems. Writes nothing. */
+  /** Counts, what is open now, sizes and problems. Writes nothing. */
   async status(): Promise<FlowStoreStatus> {
     const features = await this.features.getStats();
+    const hasLocks = await this.#storage.read((view) =>
+      [LOCKS, LOCK_QUEUE].every((folder) => isReadable(view, folder)),
+    );
+    const locks = hasLocks ? await this.locks.holders() : [];
     const { events } = await this.#storage.events();
+    const decisions = events.filter(({ event }) => decisionIn(event) !== null).length;
+    const coordination = await this.#storage.read((view) => coordinationOf(view, locks, decisions));
     const { journal, log } = this.#storage;
     const extents = [...log.extents().values()];
     const problems = await this.#storage.read((view) =>
-      findStateProblems(this.#storage, view, this.#settings.fileSystem),
+      findStateProblems(this.#storage, view, this.#settings),
     );
     return {
       root: this.root,
@@ -234,6 +290,7 @@ export class FlowStore {
       readOnly: this.#settings.readOnly,
       actor: this.#settings.actor,
       features,
+      ...coordination,
       events: {
         total: events.length,
         provisional: events.filter(({ provisional }) => provisional).length,
@@ -269,7 +326,7 @@ export class FlowStore {
   }
 
   #findProblems(view: Reading | Writing): Finding[] {
-    return findProblems(this.#storage, view, this.#settings.fileSystem);
+    return findProblems(this.#storage, view, this.#settings);
   }
 
   #settle(folder: string, found: readonly Finding[]): void {

@@ -47,3 +47,63 @@ export type {
   MarkFeatureOptions,
   UpdateFeatureOptions,
 } from "./stores/features.ts";
+export type {
+  Approval,
+  ApprovalKind,
+  ApprovalStatus,
+  CreateApprovalInput,
+} from "./model/approvals.ts";
+export type {
+  AppendMemoryInput,
+  MemoryEntry,
+  MemoryFilter,
+  MemorySeverity,
+} from "./model/memory.ts";
+export type { ListedOutput, OutputEntry } from "./model/outputs.ts";
+export type { ScoutCacheEntry, SetScoutCacheInput } from "./model/scout-cache.ts";
+export type { Setting } from "./model/settings.ts";
+export type {
+  Approvals,
+  ApproveOptions,
+  ListApprovalsOptions,
+  RejectOptions,
+  WaitApprovalOptions,
+} from "./stores/approvals.ts";
+export type { Memory } from "./stores/memory.ts";
+export type { ListOutputsOptions, Outputs } from "./stores/outputs.ts";
+export type { ScoutCache } from "./stores/scout-cache.ts";
+export type { Settings } from "./stores/settings.ts";
+export type { CompletedPhase, Phase } from "./model/phases.ts";
+export type { Phases } from "./stores/phases.ts";
+export type { PipelineState } from "./model/pipeline.ts";
+export type { AdvancePipelineOptions, Pipeline, StartedPipeline } from "./stores/pipeline.ts";
+export type { AddGapInput, Gap, GapGate, GapPriority, GapRef, GapStatus } from "./model/gaps.ts";
+export type { AddedGap, Gaps, ListGapsOptions, ResolvedGap } from "./stores/gaps.ts";
+export type { DecisionEntry, ListDecisionsOptions, LogDecisionInput } from "./model/decisions.ts";
+export type { Decisions } from "./stores/decisions.ts";
+export type { LockWaiter } from "./model/lock-errors.ts";
+export type { AcquireLocksInput } from "./model/lock-inputs.ts";
+export type { LockEvent, LockEventName } from "./model/lock-log.ts";
+export type { LockEntry, LockHolder, LockMode } from "./model/locks.ts";
+export type {
+  ListLocksOptions,
+  LockConflictsOptions,
+  LockHeartbeat,
+  LockHistoryOptions,
+  ReleaseLocksInput,
+  TriedLocks,
+} from "./stores/lock-options.ts";
+export type { Locks } from "./stores/locks.ts";
+export type {
+  Checkpoint,
+  CheckpointChange,
+  CheckpointScope,
+  RestoredCheckpoint,
+  RestoredDocument,
+} from "./model/checkpoints.ts";
+export type {
+  Checkpoints,
+  RestoreCheckpointOptions,
+  SaveCheckpointOptions,
+} from "./stores/checkpoints.ts";
+export type { CoordinationStatus, OpenWork } from "./stores/status.ts";

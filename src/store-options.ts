@@ -5,6 +5,8 @@ import { fileSystemOf } from "./disk/file-system.ts";
 import { gitEmail } from "./disk/git-identity.ts";
 import type { Finding } from "./finding.ts";
 import { shown, textProblem } from "./model/json-values.ts";
+import { phaseSequencesOf, type PhaseSequences } from "./model/phases.ts";
+import { pipelinePhasesOf } from "./model/pipeline.ts";
 import { LATEST_MS } from "./model/time.ts";
 import { ROOT_NAME } from "./storage/layout.ts";
 import type { Durability } from "./storage/storage.ts";
@@ -35,6 +37,16 @@ export interface FlowStoreOptions {
    * mended and comes back. Default: nothing.
    */
   readonly onWarning?: ((finding: Finding) => void) | undefined;
+  /**
+   * Sequences of phases by name, for `phases.next`; one called `S`, `M` or `L` takes the place of
+   * that preset. Default: the presets alone.
+   */
+  readonly phaseSequences?: Readonly<Record<string, readonly string[]>> | undefined;
+  /**
+   * The phases that epics go through. Default: `plan`, `plan_review`, `work`, `impl_review`,
+   * `close`. Behind the last one an epic is `completed`.
+   */
+  readonly pipelinePhases?: readonly string[] | undefined;
 }
 
 const DEFAULT_GUARD_TIMEOUT_MS = 10_000;
@@ -48,6 +60,8 @@ export interface Settings {
   readonly readOnly: boolean;
   readonly clock: () => number;
   readonly onWarning: (finding: Finding) => void;
+  readonly phaseSequences: PhaseSequences;
+  readonly pipelinePhases: readonly string[];
   readonly fileSystem: { readonly name: string; readonly shared: boolean };
 }
 
@@ -79,6 +93,8 @@ export function settingsOf(options: FlowStoreOptions, root: string): Settings {
     readOnly: readOnly ?? false,
     clock: clock === undefined ? () => Date.now() : () => timeBy(clock),
     onWarning: onWarning ?? (() => undefined),
+    phaseSequences: phaseSequencesOf(options.phaseSequences),
+    pipelinePhases: pipelinePhasesOf(options.pipelinePhases),
     fileSystem: { name: "unknown", shared: false },
   };
 }

@@ -4,9 +4,8 @@ import type { Finding } from "../finding.ts";
 import { dependenciesOf, isTombstone } from "../model/feature.ts";
 import { findCycles } from "../model/graph.ts";
 import { FeatureFiles, sharedIds } from "../stores/feature-files.ts";
-import { repeatedKeys } from "../storage/json-text.ts";
 import { CLAIMS, FEATURES } from "../storage/layout.ts";
-import { featureFilesOf, type FeatureFile, type Sight } from "./sight.ts";
+import { featureFilesOf, repeatedKeyProblems, type FeatureFile, type Sight } from "./sight.ts";
 import { unexplained } from "./unexplained.ts";
 
 /** Every problem of the features. */
@@ -27,15 +26,7 @@ export function findFeatureProblems({ storage, view, log }: Sight): Finding[] {
 }
 
 function ownProblems({ file, text, document }: FeatureFile): Finding[] {
-  const findings: Finding[] = [];
-  for (const key of repeatedKeys(text)) {
-    findings.push({
-      file,
-      rule: "repeated-key",
-      severity: "error",
-      message: `${file} holds the key ${JSON.stringify(key)} more than once; the last one counts`,
-    });
-  }
+  const findings = repeatedKeyProblems(file, text);
   if (document.uid === undefined) {
     findings.push({
       file,

@@ -8,21 +8,35 @@ import type { Finding } from "../finding.ts";
 import { MANAGED_BLOCKS, readManifest, schemaFiles, withBlock } from "../init.ts";
 import { isFlowError, type FlowError } from "../errors.ts";
 import {
+  CHECKPOINTS,
+  DOCUMENT_FOLDERS,
   EVENTS,
   FEATURES,
+  GAPS,
   inFolder,
   LOCAL_FOLDERS,
+  LOCK_LOG,
+  LOCK_QUEUE,
+  LOCKS,
+  OUTPUTS,
   QUARANTINE,
   SCHEMA,
+  SCOUT_CACHE,
   TRACKED_FOLDERS,
 } from "../storage/layout.ts";
 import { EventLog } from "../storage/event-log.ts";
 import { SEGMENT_SUFFIX } from "../storage/segments.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Reading, Writing } from "../storage/view.ts";
+import { isCheckpointFile } from "../stores/checkpoint-files.ts";
 import { isDocumentName } from "../stores/feature-names.ts";
+import { OUTPUT_SUFFIX } from "../stores/outputs.ts";
+import { findCheckpointProblems, findCopyProblems } from "./check-checkpoints.ts";
 import { findEventProblems } from "./check-events.ts";
 import { findFeatureProblems } from "./check-features.ts";
+import { findLockProblems } from "./check-locks.ts";
+import { findNoteProblems } from "./check-notes.ts";
+import { findWorkProblems } from "./check-work.ts";
 import { sightOf, type Sight } from "./sight.ts";
 
 /** The file system a root lies on. */
@@ -31,18 +45,26 @@ export interface FileSystem {
   readonly shared: boolean;
 }
 
+/** What a check must know of the store beside its files. */
+export interface Surroundings {
+  readonly fileSystem: FileSystem;
+  readonly pipelinePhases: readonly string[];
+}
+
 /** Every problem, by file and line. Reads every line of the log anew, those read before too. */
 export function findProblems(
   storage: Storage,
   view: Reading | Writing,
-  fileSystem: FileSystem,
+  surroundings: Surroundings,
 ): Finding[] {
   const { disk, overlay } = storage;
+  const sight = sightOf(storage, view, new EventLog(disk, overlay));
   return inOrder([
     ...manifestProblems(disk),
     ...managedFileProblems(disk),
     ...foreignFiles(disk),
-    ...stateProblems(sightOf(storage, view, new EventLog(disk, overlay)), fileSystem),
+    ...findCopyProblems(sight),
+    ...stateProblems(sight, surroundings),
   ]);
 }
 
@@ -50,16 +72,20 @@ export function findProblems(
 export function findStateProblems(
   storage: Storage,
   view: Reading | Writing,
-  fileSystem: FileSystem,
+  surroundings: Surroundings,
 ): Finding[] {
-  return inOrder(stateProblems(sightOf(storage, view, storage.log), fileSystem));
+  return inOrder(stateProblems(sightOf(storage, view, storage.log), surroundings));
 }
 
-function stateProblems(sight: Sight, fileSystem: FileSystem): Finding[] {
+function stateProblems(sight: Sight, { fileSystem, pipelinePhases }: Surroundings): Finding[] {
   const { storage } = sight;
   return [
     ...folderProblems(storage.disk),
     ...findFeatureProblems(sight),
+    ...findWorkProblems(sight, pipelinePhases),
+    ...findNoteProblems(sight),
+    ...findLockProblems(sight),
+    ...findCheckpointProblems(sight),
     ...findEventProblems(sight),
     ...localProblems(storage, storage.disk),
     ...fileSystemProblems(fileSystem),
@@ -95,11 +121,19 @@ function manifestProblems(disk: Disk): Finding[] {
   }
 }
 
+/** Folders in `local/` that their first file makes. */
+const OWN_FOLDERS = [QUARANTINE, LOCKS, LOCK_QUEUE, LOCK_LOG, SCOUT_CACHE, CHECKPOINTS];
+
 /** Folders must be real ones: a link may lead out of the root. */
 function folderProblems(disk: Disk): Finding[] {
   const findings: Finding[] = [];
   const root = disk.stat("");
-  for (const folder of [...TRACKED_FOLDERS, ...LOCAL_FOLDERS, QUARANTINE]) {
+  for (const folder of [
+    ...TRACKED_FOLDERS,
+    ...DOCUMENT_FOLDERS,
+    ...LOCAL_FOLDERS,
+    ...OWN_FOLDERS,
+  ]) {
     const stat = disk.stat(folder);
     // git keeps no empty folder, and a clone has no local/: the next write makes them.
     if (stat === null) continue;
@@ -176,7 +210,31 @@ function whyNot(text: string | null | FlowError): string {
 /** Files that are no documents: they do no harm, but nobody reads them either. */
 function foreignFiles(disk: Disk): Finding[] {
   const isSegmentName = (name: string): boolean => name.endsWith(SEGMENT_SUFFIX);
-  return [...foreignIn(disk, FEATURES, isDocumentName), ...foreignIn(disk, EVENTS, isSegmentName)];
+  const isOutputName = (name: string): boolean =>
+    name.endsWith(OUTPUT_SUFFIX) && !name.startsWith(".");
+  // Whatever else stands in place of an epic's folder is a finding of its own.
+  const epics = namesIn(disk, GAPS).filter((name) => !name.startsWith("."));
+  const flat = DOCUMENT_FOLDERS.filter((folder) => folder !== GAPS && folder !== OUTPUTS);
+  const folders = [...flat, ...epics.map((epic) => inFolder(GAPS, epic)), LOCKS, LOCK_QUEUE];
+  return [
+    ...foreignIn(disk, FEATURES, isDocumentName),
+    ...foreignIn(disk, EVENTS, isSegmentName),
+    ...folders.flatMap((folder) => foreignIn(disk, folder, isDocumentName)),
+    ...foreignIn(disk, OUTPUTS, isOutputName),
+    ...foreignIn(disk, GAPS, (name) => epics.includes(name)),
+    ...foreignCopies(disk),
+  ];
+}
+
+/** What stands among checkpoints and is none. */
+function foreignCopies(disk: Disk): Finding[] {
+  const isCopy = (name: string): boolean =>
+    disk.stat(inFolder(CHECKPOINTS, name))?.isDirectory() === true && !name.startsWith(".");
+  const copies = namesIn(disk, CHECKPOINTS).filter(isCopy);
+  return [
+    ...foreignIn(disk, CHECKPOINTS, isCopy),
+    ...copies.flatMap((name) => foreignIn(disk, inFolder(CHECKPOINTS, name), isCheckpointFile)),
+  ];
 }
 
 function foreignIn(disk: Disk, folder: string, isOurs: (name: string) => boolean): Finding[] {
@@ -185,7 +243,8 @@ function foreignIn(disk: Disk, folder: string, isOurs: (name: string) => boolean
     const file = inFolder(folder, name);
     // A name with bytes that are no UTF-8 is listed in another form, under which nothing is found.
     const isNameless = name.includes("\uFFFD") && disk.stat(file) === null;
-    if (isOurs(name) && !isNameless) continue;
+    // Of features and segments nobody else says so.
+    if (isOurs(name) && !(isNameless && isSilent(folder))) continue;
     findings.push({
       file,
       rule: isNameless ? "bad-name" : "foreign-file",
@@ -196,6 +255,10 @@ function foreignIn(disk: Disk, folder: string, isOurs: (name: string) => boolean
     });
   }
   return findings;
+}
+
+function isSilent(folder: string): boolean {
+  return folder === FEATURES || folder === EVENTS;
 }
 
 /** The names in a folder; none where something else bears its name, which is a finding of its own. */
@@ -211,7 +274,7 @@ function localProblems(storage: Storage, disk: Disk): Finding[] {
       file: inFolder(QUARANTINE, name),
       rule: "quarantined",
       severity: "warning",
-      message: `${inFolder(QUARANTINE, name)} holds what somebody wrote in the moment of a commit; see ${name}.why.json`,
+      message: `${inFolder(QUARANTINE, name)} holds bytes that were kept aside; see ${name}.why.json`,
     });
   }
   for (const { stuck } of storage.journal.window.values()) {

@@ -5,6 +5,7 @@ import type { FeatureDocument } from "../model/schema.ts";
 import { decodeFeature } from "../stores/feature-decode.ts";
 import { documentsOf } from "../stores/feature-files.ts";
 import type { EventLog, LogLook } from "../storage/event-log.ts";
+import { repeatedKeys } from "../storage/json-text.ts";
 import { EVENTS } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
 import { isFault } from "../storage/files.ts";
@@ -47,4 +48,14 @@ export function featureFilesOf(view: Reading | Writing): {
       files.push({ file: file.path, text: file.text, document: decoded.document });
   }
   return { files, findings };
+}
+
+/** Keys that stand twice in a document, as a merge may leave them. */
+export function repeatedKeyProblems(file: string, text: string): Finding[] {
+  return repeatedKeys(text).map((key) => ({
+    file,
+    rule: "repeated-key",
+    severity: "error",
+    message: `${file} holds the key ${JSON.stringify(key)} more than once; the last one counts`,
+  }));
 }

@@ -1,28 +1,26 @@
 /** States that no event tells of, and the events by which a person's word for them is taken. */
 
 import type { Finding } from "../finding.ts";
-import { isTombstone, uidOf } from "../model/feature.ts";
+import { uidOf, wordOf, type FeatureWord } from "../model/feature.ts";
 import type { FeatureEventDraft } from "../model/feature-world.ts";
 import type { FeatureDocument } from "../model/schema.ts";
 import { changeOf, featureStream } from "../stores/change-events.ts";
 import type { LogLook } from "../storage/event-log.ts";
 import type { FeatureFile } from "./sight.ts";
 
-type Word = "pending" | "in_progress" | "completed" | "deleted";
-
 /** A feature whose file says something else than its events. */
 export interface Unexplained {
   readonly file: string;
   readonly document: FeatureDocument;
-  readonly is: Word;
+  readonly is: FeatureWord;
   /** What the last event says; `undefined` where none says anything. */
-  readonly says: Word | undefined;
+  readonly says: FeatureWord | undefined;
   /** Whether its uid is its own; else an event would speak of the other file too. */
   readonly isAlone: boolean;
 }
 
 /** What each kind of event leaves a feature in; others say nothing of it. */
-const LEAVES: ReadonlyMap<string, Word> = new Map([
+const LEAVES: ReadonlyMap<string, FeatureWord> = new Map([
   ["created", "pending"],
   ["claimed", "in_progress"],
   ["claim_released", "pending"],
@@ -45,7 +43,7 @@ export function unexplainedStates(log: LogLook, files: readonly FeatureFile[]): 
   }
   return files.flatMap(({ file, document }) => {
     const says = told.get(featureStream(uidOf(document)));
-    const is = stateOf(document);
+    const is = wordOf(document);
     if (says === is) return [];
     // A document without a uid gets one of its own before anything is logged for it.
     const isAlone = document.uid === undefined || bearers.get(document.uid) === 1;
@@ -79,22 +77,16 @@ export function acknowledgement({ document, is, says }: Unexplained): FeatureEve
     : { ...subject, eventType: "status_change", ...state, oldValue: says ?? null };
 }
 
-function toldBy({ events }: LogLook): ReadonlyMap<string, Word> {
-  const told = new Map<string, Word>();
+function toldBy({ events }: LogLook): ReadonlyMap<string, FeatureWord> {
+  const told = new Map<string, FeatureWord>();
   const inOrder = [...events].sort((a, b) => (a.event.id < b.event.id ? -1 : 1));
   for (const { event } of inOrder) {
     const change = changeOf(event);
     if (change === null) continue;
     const { eventType, field, newValue } = change;
     const isNamed = NAME_IT.has(eventType) && field === "status" && STATUS_WORDS.has(newValue);
-    const word = isNamed ? (newValue as Word) : LEAVES.get(eventType);
+    const word = isNamed ? (newValue as FeatureWord) : LEAVES.get(eventType);
     if (word !== undefined) told.set(event.stream, word);
   }
   return told;
-}
-
-function stateOf(document: FeatureDocument): Word {
-  if (isTombstone(document)) return "deleted";
-  if (document.passes === true) return "completed";
-  return document.inProgress === true ? "in_progress" : "pending";
 }

@@ -1,12 +1,18 @@
 /** What the caller of a command gets to see: one envelope or one text, warnings, progress. */
 import type { FlowError } from "../errors.ts";
-import type { Finding } from "../index.ts";
+import type { Finding, LockHolder, LockWaiter } from "../index.ts";
 import type { CommandResult } from "./command.ts";
 import { failure, success } from "./envelope.ts";
 import { EXIT_DONE, exitCodeOf } from "./exit-codes.ts";
 import { print } from "./streams.ts";
 import { visible } from "./render/safe-text.ts";
 import { describeTerminal, type Terminal } from "./render/terminal.ts";
+
+/** The context of a refused lock. */
+interface InTheWay {
+  readonly holders: readonly LockHolder[];
+  readonly waiters: readonly LockWaiter[];
+}
 
 /** Ten times a second is more than the eye follows. */
 const PROGRESS_INTERVAL_MS = 100;
@@ -47,6 +53,7 @@ export class Answer {
 
   async succeed(result: CommandResult): Promise<number> {
     this.#endProgress();
+    if (result.isPrinted === true) return result.exitCode ?? EXIT_DONE;
     const warnings = [...this.#warnings.values()];
     if (this.#isJson) {
       const envelope = success(this.command, result.data, warnings, result.meta ?? {});
@@ -72,9 +79,19 @@ export class Answer {
     } else {
       if (!this.isQuiet) await this.#printWarnings([...this.#warnings.values()]);
       const hint = error.hint === undefined ? "" : `  ${visible(error.hint)}\n`;
-      await print(process.stderr, `flowstore: ${visible(error.message)}\n${hint}`);
+      const table = await this.#tableOf(error);
+      await print(process.stderr, `flowstore: ${visible(error.message)}\n${hint}${table}`);
     }
     return exitCodeOf(error.code);
+  }
+
+  /** Everybody who is in the way, where that is why it was refused. */
+  async #tableOf({ code, context }: FlowError): Promise<string> {
+    if (code !== "LOCKED" || this.isQuiet) return "";
+    const { renderInTheWay } = await import("./render/lock-table.ts");
+    const terminal = describeTerminal(process.stderr, process.env, !this.terminal.hasColour);
+    const { holders = [], waiters = [] } = context as Partial<InTheWay>;
+    return `${renderInTheWay({ holders, waiters }, terminal, Date.now())}\n`;
   }
 
   async #printWarnings(warnings: readonly Finding[]): Promise<void> {

@@ -53,6 +53,8 @@ export interface CommandResult {
   readonly data: unknown;
   readonly meta?: Readonly<Record<string, unknown>>;
   readonly exitCode?: number;
+  /** Whether all of it was printed while the command ran, as of one that watches. */
+  readonly isPrinted?: boolean;
   /** What a person reads; asked for only without `--json`. Ends without a newline. */
   text(): string | Promise<string>;
   /** Whether the text only confirms that it went well, so that `--quiet` leaves it out. */

@@ -9,7 +9,7 @@ const MAX_WIDTH = 80;
 const LABEL_WIDTH = 26;
 
 const EXIT_CODES_TEXT = [
-  "0 done, 1 defect, 2 wrong use, 3 not found, 4 check found errors,",
+  "0 done, 1 defect, 2 wrong use, 3 not found, 4 errors found or a gate failed,",
   "5 conflict, 6 damaged or newer files, 7 I/O, 8 timeout, 130 interrupted",
 ];
 

@@ -8,8 +8,8 @@ export const REGISTRY: Registry = {
     load: async () => (await import("./commands/store.ts")).init,
   },
   status: {
-    summary: "Show what the store holds and what is wrong with it",
-    load: async () => (await import("./commands/store.ts")).status,
+    summary: "Show what is done, under way and wrong",
+    load: async () => (await import("./commands/status.ts")).status,
   },
   import: {
     summary: "Bring in a plan of features from a file",
@@ -114,6 +114,190 @@ export const REGISTRY: Registry = {
   "feature history": {
     summary: "Show what happened to a feature",
     load: async () => (await import("./commands/history.ts")).history,
+  },
+  lock: {
+    summary: "Lock files and folders for a task, all or none",
+    load: async () => (await import("./commands/lock.ts")).lock,
+  },
+  unlock: {
+    summary: "Give back locks",
+    load: async () => (await import("./commands/lock.ts")).unlock,
+  },
+  locks: {
+    summary: "Show who holds what; guard a commit",
+    load: async () => (await import("./commands/lock-list.ts")).locks,
+  },
+  heartbeat: {
+    summary: "Let the locks of a task live on",
+    load: async () => (await import("./commands/lock.ts")).heartbeat,
+  },
+  "phase done": {
+    summary: "Note that phases of a task are done",
+    load: async () => (await import("./commands/phase.ts")).done,
+  },
+  "phase list": {
+    summary: "Show which phases of a task are done",
+    load: async () => (await import("./commands/phase.ts")).list,
+  },
+  "phase next": {
+    summary: "Show which phase of a task comes next",
+    load: async () => (await import("./commands/phase.ts")).next,
+  },
+  "phase reset": {
+    summary: "Forget which phases of a task are done",
+    load: async () => (await import("./commands/phase.ts")).reset,
+  },
+  "pipeline show": {
+    summary: "Show where an epic stands",
+    load: async () => (await import("./commands/pipeline.ts")).show,
+  },
+  "pipeline list": {
+    summary: "Show where every epic stands",
+    load: async () => (await import("./commands/pipeline.ts")).list,
+  },
+  "pipeline start": {
+    summary: "Begin the pipeline of an epic",
+    load: async () => (await import("./commands/pipeline.ts")).start,
+  },
+  "pipeline set": {
+    summary: "Put an epic into a phase",
+    load: async () => (await import("./commands/pipeline.ts")).set,
+  },
+  "pipeline advance": {
+    summary: "Move an epic on; of several that try exactly one does",
+    load: async () => (await import("./commands/pipeline.ts")).advance,
+  },
+  "gap add": {
+    summary: "Note what an epic lacks",
+    load: async () => (await import("./commands/gap.ts")).add,
+  },
+  "gap list": {
+    summary: "List the gaps of an epic",
+    load: async () => (await import("./commands/gap.ts")).list,
+  },
+  "gap resolve": {
+    summary: "Resolve gaps, with evidence",
+    load: async () => (await import("./commands/gap.ts")).resolve,
+  },
+  "gap remove": {
+    summary: "Remove gaps that were none",
+    load: async () => (await import("./commands/gap.ts")).remove,
+  },
+  "gap check": {
+    summary: "Ask whether gaps keep an epic from being closed",
+    load: async () => (await import("./commands/gap.ts")).check,
+  },
+  "decision log": {
+    summary: "Keep what was decided, and why",
+    load: async () => (await import("./commands/decision.ts")).log,
+  },
+  "decision list": {
+    summary: "Show the newest decisions",
+    load: async () => (await import("./commands/decision.ts")).list,
+  },
+  "approval create": {
+    summary: "Ask for a decision",
+    load: async () => (await import("./commands/approval.ts")).create,
+  },
+  "approval list": {
+    summary: "List approvals",
+    load: async () => (await import("./commands/approval.ts")).list,
+  },
+  "approval show": {
+    summary: "Show everything about an approval",
+    load: async () => (await import("./commands/approval.ts")).show,
+  },
+  "approval approve": {
+    summary: "Approve; of several decisions exactly one counts",
+    load: async () => (await import("./commands/approval.ts")).approve,
+  },
+  "approval reject": {
+    summary: "Reject; of several decisions exactly one counts",
+    load: async () => (await import("./commands/approval.ts")).reject,
+  },
+  "approval wait": {
+    summary: "Wait until an approval is decided",
+    load: async () => (await import("./commands/approval.ts")).wait,
+  },
+  "memory add": {
+    summary: "Remember something, once",
+    load: async () => (await import("./commands/memory.ts")).add,
+  },
+  "memory list": {
+    summary: "List what is remembered",
+    load: async () => (await import("./commands/memory.ts")).list,
+  },
+  "memory show": {
+    summary: "Show an entry whole",
+    load: async () => (await import("./commands/memory.ts")).show,
+  },
+  "memory search": {
+    summary: "Find entries by their text and tags",
+    load: async () => (await import("./commands/memory.ts")).search,
+  },
+  "memory verify": {
+    summary: "Say that an entry still holds",
+    load: async () => (await import("./commands/memory.ts")).verify,
+  },
+  "memory delete": {
+    summary: "Forget entries",
+    load: async () => (await import("./commands/memory.ts")).deleteCommand,
+  },
+  "scout-cache get": {
+    summary: "Look for a result that is still good",
+    load: async () => (await import("./commands/scout-cache.ts")).get,
+  },
+  "scout-cache set": {
+    summary: "Keep a result for a day",
+    load: async () => (await import("./commands/scout-cache.ts")).set,
+  },
+  "scout-cache clear": {
+    summary: "Drop all results",
+    load: async () => (await import("./commands/scout-cache.ts")).clear,
+  },
+  "output write": {
+    summary: "Write what a task hands on",
+    load: async () => (await import("./commands/output.ts")).write,
+  },
+  "output show": {
+    summary: "Show what a task handed on",
+    load: async () => (await import("./commands/output.ts")).show,
+  },
+  "output list": {
+    summary: "List what tasks handed on",
+    load: async () => (await import("./commands/output.ts")).list,
+  },
+  "setting get": {
+    summary: "Show the value of a key",
+    load: async () => (await import("./commands/setting.ts")).get,
+  },
+  "setting set": {
+    summary: "Give a key a value",
+    load: async () => (await import("./commands/setting.ts")).set,
+  },
+  "setting list": {
+    summary: "List keys and values",
+    load: async () => (await import("./commands/setting.ts")).list,
+  },
+  "checkpoint save": {
+    summary: "Keep a copy of the state as it is now",
+    load: async () => (await import("./commands/checkpoint.ts")).save,
+  },
+  "checkpoint restore": {
+    summary: "Go back to a copy; what is replaced is kept",
+    load: async () => (await import("./commands/checkpoint.ts")).restore,
+  },
+  "checkpoint list": {
+    summary: "List the copies",
+    load: async () => (await import("./commands/checkpoint.ts")).list,
+  },
+  "checkpoint show": {
+    summary: "Show when and of what a copy was made",
+    load: async () => (await import("./commands/checkpoint.ts")).show,
+  },
+  "checkpoint delete": {
+    summary: "Delete copies",
+    load: async () => (await import("./commands/checkpoint.ts")).deleteCommand,
   },
   events: {
     summary: "Show the newest events of the store",

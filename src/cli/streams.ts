@@ -12,9 +12,13 @@ export function surviveClosedPipes(): void {
   }
 }
 
-/** Writes a text and waits until it is handed on, so that the process may end. */
-export function print(stream: NodeJS.WriteStream, text: string): Promise<void> {
+/**
+ * Writes a text and waits until it is handed on, so that the process may end.
+ *
+ * @returns false when the reader is gone.
+ */
+export function print(stream: NodeJS.WriteStream, text: string): Promise<boolean> {
   return new Promise((resolve) => {
-    stream.write(text, () => resolve());
+    stream.write(text, (error) => resolve(error === null || error === undefined));
   });
 }

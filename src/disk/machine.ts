@@ -70,6 +70,15 @@ export function thisProcess(): ProcessIdentity {
   return own;
 }
 
+/** Another process of this machine, by its number here; `null` when there is none. */
+export function processOf(pid: number): ProcessIdentity | null {
+  const self = thisProcess();
+  if (pid === self.pid) return self;
+  // Its number is one of this namespace, whatever number it bears in its own.
+  const other = { ...self, pid, pidStart: startOf(pid) };
+  return isAlive(other) === false ? null : other;
+}
+
 /** Whether that process still lives; `null` when it cannot be told from here. */
 export function isAlive(other: ProcessIdentity): boolean | null {
   const self = thisProcess();

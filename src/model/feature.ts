@@ -135,9 +135,13 @@ const OWN_KEYS: ReadonlySet<string> = new Set([
  * made of the id alone, the same in every clone. The first change writes it into the file.
  */
 export function uidOf(document: FeatureDocument): string {
-  if (document.uid !== undefined) return document.uid;
+  return document.uid ?? uidOfId(document.id);
+}
+
+/** The uid of what has only an id: a ULID of the year 1970, the same in every clone. */
+export function uidOfId(id: number): string {
   const bytes = new Uint8Array(10);
-  let rest = document.id;
+  let rest = id;
   for (let at = bytes.length - 1; at >= 0; at -= 1) {
     bytes[at] = rest % 256;
     rest = Math.floor(rest / 256);
@@ -148,6 +152,16 @@ export function uidOf(document: FeatureDocument): string {
 /** Whether the document is what `delete` leaves: gone from every call but `history`. */
 export function isTombstone(document: FeatureDocument): boolean {
   return typeof document.deletedAt === "string";
+}
+
+/** What events say of a feature's file: flow-db's words for its state, and that it is deleted. */
+export type FeatureWord = "pending" | "in_progress" | "completed" | "deleted";
+
+/** The word for what a file says; whether a lease is over is not asked. */
+export function wordOf(document: FeatureDocument): FeatureWord {
+  if (isTombstone(document)) return "deleted";
+  if (document.passes === true) return "completed";
+  return document.inProgress === true ? "in_progress" : "pending";
 }
 
 /** A document's priority; the id where it has none. */

@@ -72,6 +72,19 @@ export function nextUlid(previous: string | null, nowMs: number, random: () => U
   return encodeUlid(before + 1, random());
 }
 
+/**
+ * `fresh`, or where `previous` is of the same millisecond and not less, another one that is greater
+ * than `previous`: so ids that are made one after another sort in that order. Half of the random
+ * part stays as it was drawn, because two clones may go on from the same `previous`.
+ */
+export function ulidBehind(fresh: string, previous: string | null): string {
+  const time = fresh.slice(0, TIME_LENGTH);
+  if (previous === null || fresh > previous || !previous.startsWith(time)) return fresh;
+  const half = TIME_LENGTH + RANDOM_LENGTH / 2;
+  const raised = plusOne(previous.slice(TIME_LENGTH, half));
+  return raised === null ? fresh : time + raised + fresh.slice(half);
+}
+
 function requireUlid(id: string): void {
   if (!isUlid(id)) throw new FlowError("BAD_REQUEST", `${JSON.stringify(id)} is no ULID`);
 }

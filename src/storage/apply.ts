@@ -124,7 +124,8 @@ function applyImage(
   const path = pathOf(change);
   const image = imageOf(change);
   const found = find(disk, path, context.settled(path));
-  if (found === null ? image === null : found.text === image) return;
+  // Bytes that are no text are no image either, not even that of a file which is to go.
+  if (found === null ? image === null : image !== null && found.text === image) return;
   if (!imageCounts(entry, change, found, context.journal.window.values())) return;
   if (found !== null && !isOlder(path, found.text, entries)) {
     if (!fence.stands()) throw new Fenced();

@@ -114,6 +114,13 @@ export class Files {
   touched(path: string, isThere: boolean): void {
     const seen = this.#files.get(path);
     if (seen !== undefined) seen.lookedAt = -Infinity;
+    this.#noteName(path, isThere);
+    // A commit makes the folders that its files need, and removes none.
+    if (!isThere) return;
+    for (let at = folderOf(path); at !== ""; at = folderOf(at)) this.#noteName(at, true);
+  }
+
+  #noteName(path: string, isThere: boolean): void {
     const folder = this.#folders.get(folderOf(path));
     if (folder === undefined) return;
     const name = nameOf(path);

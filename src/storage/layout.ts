@@ -15,6 +15,14 @@ export const GIT_ATTRIBUTES = ".gitattributes";
 export const SCHEMA = "schema";
 export const FEATURES = "features";
 export const EVENTS = "events";
+export const PHASES = "phases";
+export const PIPELINE = "pipeline";
+/** With a folder for each epic. */
+export const GAPS = "gaps";
+export const APPROVALS = "approvals";
+export const MEMORY = "memory";
+export const SETTINGS = "settings";
+export const OUTPUTS = "outputs";
 
 export const LOCAL = "local";
 export const LOCAL_IGNORE = "local/.gitignore";
@@ -26,6 +34,25 @@ export const CLAIMS = "local/claims";
 export const CACHE = "local/cache";
 export const QUARANTINE = "local/quarantine";
 export const BACKUP = "local/backup";
+export const LOCKS = "local/locks";
+/** Those who wait for a lock, one file each. */
+export const LOCK_QUEUE = "local/lock-queue";
+/** What happened to locks. */
+export const LOCK_LOG = "local/lock-log";
+export const SCOUT_CACHE = "local/scout-cache";
+/** With a folder for each checkpoint. */
+export const CHECKPOINTS = "local/checkpoints";
+
+/** Tracked folders that a first document makes. */
+export const DOCUMENT_FOLDERS = [
+  PHASES,
+  PIPELINE,
+  GAPS,
+  APPROVALS,
+  MEMORY,
+  SETTINGS,
+  OUTPUTS,
+] as const;
 
 /** Folders that `init` makes, parents first. */
 export const TRACKED_FOLDERS = [SCHEMA, FEATURES, EVENTS] as const;

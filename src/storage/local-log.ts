@@ -82,12 +82,17 @@ function endOf(disk: Disk, overlay: Overlay, path: string): { at: number; tail: 
   }
 }
 
-/** Every line that is whole, oldest first; what a power cut left of others is passed over. */
+/**
+ * Every line that is whole, oldest first; what a power cut left of others is passed over.
+ *
+ * @param holding only lines whose text holds this: the others need not be taken apart
+ */
 export function readLocalLog(
   disk: Disk,
   overlay: Overlay,
   folder: string,
   names: readonly string[],
+  holding = "",
 ): LocalLine[] {
   const lines: LocalLine[] = [];
   for (const name of names) {
@@ -96,7 +101,7 @@ export function readLocalLog(
     const stat = disk.stat(path);
     const bytes = overlay.segment(path, disk.read(path), stat?.mtimeMs ?? 0);
     for (const text of (bytes?.toString("utf8") ?? "").split("\n").slice(0, -1)) {
-      const line = parsed(text);
+      const line = text.includes(holding) ? parsed(text) : null;
       if (line !== null) lines.push(line);
     }
   }

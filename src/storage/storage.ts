@@ -177,8 +177,8 @@ export class Storage implements Parts {
   }
 
   /** The lines of a log of this clone's own, oldest first, without those of a write under way. */
-  localLines(view: Reading | Writing, folder: string): LocalLine[] {
-    return readLocalLog(this.disk, this.overlay, folder, view.names(folder));
+  localLines(view: Reading | Writing, folder: string, holding = ""): LocalLine[] {
+    return readLocalLog(this.disk, this.overlay, folder, view.names(folder), holding);
   }
 
   // ---- writing -------------------------------------------------------------------------------

@@ -5,7 +5,7 @@
 
 import { FlowError } from "../errors.ts";
 import { entryOf, NO_STAT, type Document, type FileEntry, type Files } from "./files.ts";
-import { folderOf, inFolder } from "./layout.ts";
+import { folderOf, inFolder, nameOf } from "./layout.ts";
 import type { LocalLine } from "./local-log.ts";
 import type { Overlay } from "./overlay.ts";
 
@@ -238,6 +238,8 @@ export class Writing {
     const names = this.#added.get(folder);
     if (names === undefined) this.#added.set(folder, new Set([name]));
     else names.add(name);
+    // A folder that a commit makes is a name in the one above it.
+    if (folder !== "") this.#add(folderOf(folder), nameOf(folder));
   }
 
   /** Removes a file; only for what git does not track, and for `gc`. */
@@ -261,6 +263,12 @@ export class Writing {
     const lines = this.#local.get(folder);
     if (lines === undefined) this.#local.set(folder, [line]);
     else lines.push(line);
+  }
+
+  /** The lines that this write and those around it add to a log of this clone's own, in order. */
+  pendingLocal(folder: string): readonly LocalLine[] {
+    const own = this.#local.get(folder) ?? [];
+    return this.#parent === null ? own : [...this.#parent.pendingLocal(folder), ...own];
   }
 
   /** Every event that this write and those around it add, in the order of ids. */

@@ -82,6 +82,13 @@ export function damaged(path: string, rule: string, why: string, line?: number):
   };
 }
 
+/** What is to be said of a file that was listed and is not there; `null` when it is just gone. */
+export function vanished(path: string): Damaged | null {
+  // A name with bytes that are no UTF-8 is listed in another form, under which nothing is found.
+  if (!path.includes("\uFFFD")) return null;
+  return damaged(path, "bad-name", "its name is not UTF-8; give it another one");
+}
+
 /** An error about one file. */
 export function finding(file: string, rule: string, message: string, line?: number): Finding {
   return { file, rule, severity: "error", message, ...(line === undefined ? {} : { line }) };

@@ -4,7 +4,7 @@
  */
 
 import { FlowError } from "../errors.ts";
-import type { Finding } from "../finding.ts";
+import { ownValue } from "../model/json-values.ts";
 import { explainDocument, isDocumentOf, keysOf, type Shape } from "../model/shape.ts";
 import { formatJson, patchJson } from "../storage/json-text.ts";
 import { inFolder, nameOf, SCHEMA } from "../storage/layout.ts";
@@ -12,6 +12,8 @@ import { encodeName } from "../storage/names.ts";
 import { isFault, type Document } from "../storage/files.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { damaged, decodeJson, unreadable, type Damaged } from "./document-decode.ts";
+import { isDocumentName } from "./feature-names.ts";
+import type { FindingListener } from "./told.ts";
 
 /** A document and the file that holds it. */
 export interface Stored<T> {
@@ -28,57 +30,65 @@ const SUFFIX = ".json";
 /** The documents of one kind. */
 export class Documents<T extends object> {
   readonly #shape: Shape<T>;
-  readonly #report: (finding: Finding) => void;
+  readonly #findings: FindingListener;
   readonly #nameProblem: NameProblem<T>;
 
   /**
-   * @param report takes what is wrong with a file that a list leaves out.
+   * @param findings is told of files that cannot be used.
    * @param nameProblem for files that were copied or renamed by hand.
    */
   constructor(
     shape: Shape<T>,
-    report: (finding: Finding) => void,
+    findings: FindingListener,
     nameProblem: NameProblem<T> = () => null,
   ) {
     this.#shape = shape;
-    this.#report = report;
+    this.#findings = findings;
     this.#nameProblem = nameProblem;
   }
 
   /**
-   * The document in a file; `null` when there is none.
+   * The document in a file; `null` when there is none, or a tombstone.
    *
    * @throws FlowError `CORRUPT` when the file cannot be used, `IO` when it cannot be read.
    */
   read(view: Reading | Writing, folder: string, name: string): T | null {
+    const value = this.#read(view, folder, name);
+    return value === null || isTombstone(this.#shape, value) ? null : value;
+  }
+
+  #read(view: Reading | Writing, folder: string, name: string): T | null {
     const file = view.get(folder, name);
     if (file === null) return null;
     const decoded = this.decode(file);
-    if ("value" in decoded) return decoded.value;
-    this.#report(decoded.finding);
+    if ("value" in decoded) {
+      this.#findings.fine(file.path);
+      return decoded.value;
+    }
+    this.#findings.report(decoded.finding);
     throw decoded.error;
   }
 
   /**
-   * Every document of a folder that can be used, by name; the others are reported.
+   * Every living document of a folder that can be used, by name; the others are reported.
    *
    * @throws FlowError `IO` of a passing kind: the list would lack what is only busy now.
    */
   list(view: Reading | Writing, folder: string): Stored<T>[] {
     return this.#list(view, folder, (bad) => {
       if (bad.error.retryable) throw bad.error;
-      this.#report(bad.finding);
+      this.#findings.report(bad.finding);
     });
   }
 
   /**
-   * Every document of a folder, for a gate: it must not pass because a file could not be read.
+   * Every living document of a folder, for a gate: it must not pass because a file could not be read.
    *
    * @throws FlowError `CORRUPT` or `IO` of the first that cannot be used.
    */
   listAll(view: Reading | Writing, folder: string): Stored<T>[] {
     return this.#list(view, folder, (bad) => {
-      this.#report(bad.finding);
+      this.#findings.report(bad.finding);
       throw bad.error;
     });
   }
@@ -86,14 +96,20 @@ export class Documents<T extends object> {
   #list(view: Reading | Writing, folder: string, onBad: (bad: Damaged) => void): Stored<T>[] {
     const stored: Stored<T>[] = [];
     for (const file of view.list(folder)) {
+      if (!isDocumentName(nameOf(file.path))) continue;
       const decoded = this.decode(file);
-      if ("value" in decoded) stored.push({ name: nameOf(file.path), value: decoded.value });
-      else onBad(decoded);
+      if ("value" in decoded) {
+        this.#findings.fine(file.path);
+        if (isTombstone(this.#shape, decoded.value)) continue;
+        stored.push({ name: nameOf(file.path), value: decoded.value });
+      } else {
+        onBad(decoded);
+      }
     }
     return stored;
   }
 
-  /** What a file says, or why it cannot be used; kept with its text. */
+  /** What a file says, a tombstone's too, or why it cannot be used; kept with its text. */
   decode(file: Document): { readonly value: T } | Damaged {
     if (isFault(file)) return unreadable(file);
     return (file.decoded ??= this.#decodeText(file.path, file.text)) as { value: T } | Damaged;
@@ -117,12 +133,13 @@ export class Documents<T extends object> {
 
   /**
    * Writes a document: of a file that is there only the keys that differ, so that unknown keys,
-   * their order and a person's layout stay. Writing what is there already changes nothing.
+   * their order and a person's layout stay. Writing what is there already changes nothing; over a
+   * tombstone the document lives again.
    *
    * @throws FlowError `CORRUPT` for a file that cannot be used: it is never written over.
    */
   write(write: Writing, folder: string, name: string, value: T): void {
-    const before = this.read(write, folder, name);
+    const before = this.#read(write, folder, name);
     if (before === null) {
       const up = "../".repeat(folder.split("/").length);
       const $schema = `${up}${inFolder(SCHEMA, this.#shape.name)}.json`;
@@ -160,11 +177,17 @@ export function namedAfter<T>(key: (value: T) => string): NameProblem<T> {
   };
 }
 
+/** Whether a document is what deleting leaves; only kinds that git tracks have such. */
+export function isTombstone<T extends object>(shape: Shape<T>, value: T): boolean {
+  return "deletedAt" in shape.fields && typeof ownValue(value, "deletedAt") === "string";
+}
+
+/** Known keys as the shape orders them, then those of a user's own. */
 function inOrder<T extends object>(shape: Shape<T>, value: T): object {
-  const known = Object.keys(shape.fields).map(
-    (key) => [key, (value as Record<string, unknown>)[key]] as const,
-  );
-  return Object.fromEntries(known.filter(([, one]) => one !== undefined));
+  const known = Object.keys(shape.fields);
+  const own = Object.keys(value).filter((key) => !known.includes(key) && key !== "$schema");
+  const entries = [...known, ...own].map((key) => [key, ownValue(value, key)] as const);
+  return Object.fromEntries(entries.filter(([, one]) => one !== undefined));
 }
 
 function gone(path: string): FlowError {

@@ -215,7 +215,8 @@ function shared({ file, document }: LivingFile, group: readonly LivingFile[]): F
   );
 }
 
-function leaseName(uid: string): string {
+/** The name of the file that holds the lease of a feature. */
+export function leaseName(uid: string): string {
   return `${uid.toLowerCase()}.json`;
 }
 

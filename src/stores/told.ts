@@ -13,6 +13,13 @@ export interface FindingListener {
   settle(folder: string, found: readonly Finding[]): void;
 }
 
+/** For those who say what they find themselves. */
+export const NOBODY: FindingListener = {
+  report: () => undefined,
+  fine: () => undefined,
+  settle: () => undefined,
+};
+
 /** What a file alone cannot tell: it needs a look at the others, or at the journal. */
 const NOT_ITS_OWN: ReadonlySet<string> = new Set(["duplicate-id", "APPLY_PENDING"]);
 

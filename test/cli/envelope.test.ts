@@ -1,13 +1,18 @@
 /** Every command, once for programs and once for people. */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fromJSONSchema, type ZodType } from "zod";
 import { commandHelp } from "#src/cli/help.js";
 import { REGISTRY } from "#src/cli/registry.js";
 import { schemaNamed, schemaOfCommand } from "#src/cli/schemas.js";
-import { list, one, openShell, openStoreShell, type Shell } from "./support.ts";
+import { list, one, openShell, openStoreShell, type Shell, type Thing } from "./support.ts";
+
+/** Ids of documents that {@link prepare} makes by hand. */
+const ASKED = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+const ALSO_ASKED = "01ARZ3NDEKTSV4RRFFQ69G5FAW";
+const LEARNT = "01ARZ3NDEKTSV4RRFFQ69G5FAX";
 
 /** A call of each command that goes well after {@link prepare}; in this order. */
 const CALLS: Readonly<Record<string, readonly string[]>> = {
@@ -33,6 +38,52 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   "feature graph": [],
   "feature stats": [],
   "feature history": ["1"],
+  "phase done": ["fn-1.2", "1", "2"],
+  "phase list": ["fn-1.2", "--sequence", "M"],
+  "phase next": ["fn-1.2", "--sequence", "M"],
+  "phase reset": ["fn-1.2"],
+  "pipeline start": ["fn-1"],
+  "pipeline show": ["fn-1"],
+  "pipeline list": [],
+  "pipeline advance": ["fn-1", "--from", "plan"],
+  "pipeline set": ["fn-1", "work"],
+  "gap add": ["fn-1", "Log in", "Log out"],
+  "gap list": ["fn-1"],
+  "gap resolve": ["fn-1", "1", "2", "--evidence", "test/login"],
+  "gap check": ["fn-1"],
+  "gap remove": ["fn-1", "--all"],
+  "decision log": ["storage", "files", "--epic", "fn-1"],
+  "decision list": [],
+  lock: ["--task", "fn-1.2", "--files", "src/cart.ts,docs/"],
+  heartbeat: ["--task", "fn-1.2"],
+  locks: ["src"],
+  unlock: ["--task", "fn-1.2", "--files", "src/cart.ts"],
+  "approval create": ["--task", "fn-1.2", "--payload", '{"files":["a.ts"]}'],
+  "approval list": ["--status", "pending"],
+  "approval show": [ASKED, ALSO_ASKED],
+  "approval approve": [ASKED],
+  "approval reject": [ALSO_ASKED, "--reason", "Too wide"],
+  "approval wait": [ASKED],
+  "memory add": ["The cookie is lost", "--tag", "auth"],
+  "memory list": [],
+  "memory show": [LEARNT],
+  "memory search": ["cookie"],
+  "memory verify": [LEARNT],
+  "memory delete": [LEARNT],
+  "scout-cache set": ["repo:4f2a91c", "--result", '{"files":12}'],
+  "scout-cache get": ["repo:4f2a91c"],
+  "scout-cache clear": [],
+  "output write": ["fn-1.2", "--file", "plan.json"],
+  "output show": ["fn-1.2"],
+  "output list": ["--epic", "fn-1"],
+  "setting set": ["review", "codex"],
+  "setting get": ["review"],
+  "setting list": [],
+  "checkpoint save": ["before", "--scope", "settings,gaps"],
+  "checkpoint list": [],
+  "checkpoint show": ["before"],
+  "checkpoint restore": ["before"],
+  "checkpoint delete": ["before"],
   events: ["--limit", "3"],
   export: [],
   import: ["plan.json"],
@@ -47,8 +98,24 @@ const ELSEWHERE: ReadonlySet<string> = new Set(["demo"]);
 
 async function prepare({ folder, run }: Shell): Promise<void> {
   await writeFile(join(folder, "plan.json"), '[{"name":"Imported"}]');
+  const createdAt = "2026-11-21T10:00:00.000Z";
+  for (const id of [ASKED, ALSO_ASKED]) {
+    const approval = { id, taskId: "fn-1.2", kind: "generic", status: "pending", createdAt };
+    await writeDocument(folder, "approvals", approval);
+  }
+  await writeDocument(folder, "memory", { id: LEARNT, text: "Prices are in cents", createdAt });
   const input = '[{"name":"One"},{"name":"Two","dependencies":[{"index":0}]},{"name":"Three"}]';
   assert.equal((await run(["feature", "create", "--from-json", "-"], { input })).exit, 0);
+}
+
+async function writeDocument(
+  folder: string,
+  kind: string,
+  document: Thing & { id: string },
+): Promise<void> {
+  await mkdir(join(folder, ".flow", kind), { recursive: true });
+  const name = `${document.id.toLowerCase()}.json`;
+  await writeFile(join(folder, ".flow", kind, name), JSON.stringify(document));
 }
 
 test("every command is called here or has tests of its own", () => {

@@ -232,9 +232,12 @@ export const SESSIONS: readonly Session[] = [
         ],
       },
       {
-        run: ["lock", "--task", "t"],
+        run: ["workflow", "list"],
         exit: 2,
-        stderr: ['flowstore: There is no command "lock"', "  flowstore --help lists the commands."],
+        stderr: [
+          'flowstore: There is no command "workflow"',
+          "  flowstore --help lists the commands.",
+        ],
       },
     ],
   },

@@ -304,7 +304,7 @@ describe("a busy machine", () => {
     writeFileSync(path, script);
     const output = execFileSync(
       "sh",
-      ["-c", `ulimit -n 64; exec "${process.execPath}" "${path}"`],
+      ["-c", `ulimit -n 256; exec "${process.execPath}" "${path}"`],
       {
         encoding: "utf8",
       },

@@ -103,7 +103,7 @@ const KNOWN = [
   /^flow\.json$/,
   /^\.gitignore$/,
   /^\.gitattributes$/,
-  /^schema\/feature\.json$/,
+  /^schema\/(feature|approval|checkpoint|gap|lock|memory|phases|pipeline|scout-cache|setting)\.json$/,
   /^features\/\d+(-[a-z0-9-]+)?-[0-9a-z]{6}\.json$/,
   new RegExp(`^events/${ULID}\\.jsonl$`),
   /^local\/\.gitignore$/,

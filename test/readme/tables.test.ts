@@ -10,9 +10,20 @@ import { FLOW_ERROR_CODES, FlowError } from "#src/errors.js";
 import { FEATURE_DOCUMENT_KEYS } from "#src/model/schema.js";
 import { encodeBatch } from "#src/storage/event-lines.js";
 import * as layout from "#src/storage/layout.js";
+import { Approvals } from "#src/stores/approvals.js";
 import { Changes } from "#src/stores/changes.js";
+import { Checkpoints } from "#src/stores/checkpoints.js";
+import { Decisions } from "#src/stores/decisions.js";
 import { Events } from "#src/stores/events.js";
 import { Features } from "#src/stores/features.js";
+import { Gaps } from "#src/stores/gaps.js";
+import { Locks } from "#src/stores/locks.js";
+import { Memory } from "#src/stores/memory.js";
+import { Outputs } from "#src/stores/outputs.js";
+import { Phases } from "#src/stores/phases.js";
+import { Pipeline } from "#src/stores/pipeline.js";
+import { ScoutCache } from "#src/stores/scout-cache.js";
+import { Settings } from "#src/stores/settings.js";
 import { codesOf, README, REPOSITORY, tablesOf } from "./blocks.ts";
 
 const tables = tablesOf(README);
@@ -131,6 +142,17 @@ describe("README: the API", () => {
     ["### Features", Features.prototype],
     ["### Changes", Changes.prototype],
     ["### Events", Events.prototype],
+    ["### Locks", Locks.prototype],
+    ["### Phases", Phases.prototype],
+    ["### Pipeline", Pipeline.prototype],
+    ["### Gaps", Gaps.prototype],
+    ["### Decisions", Decisions.prototype],
+    ["### Approvals", Approvals.prototype],
+    ["### Memory", Memory.prototype],
+    ["### Scout cache", ScoutCache.prototype],
+    ["### Outputs", Outputs.prototype],
+    ["### Settings", Settings.prototype],
+    ["### Checkpoints", Checkpoints.prototype],
   ] as const) {
     test(`every call under ${heading}`, () => {
       const [rows = []] = tablesOf(section(heading)).values();

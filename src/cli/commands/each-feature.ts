@@ -42,11 +42,11 @@ export async function oneIdOf(context: CommandContext): Promise<FeatureRef> {
 }
 
 /** Runs `change` for every id; an error or an interruption undoes all. */
-export async function changeEach<T>(
+export async function changeEach<T, Id = FeatureRef>(
   context: CommandContext,
   store: FlowStore,
-  ids: readonly FeatureRef[],
-  change: (id: FeatureRef) => Promise<T>,
+  ids: readonly Id[],
+  change: (id: Id) => Promise<T>,
 ): Promise<T[]> {
   const [only] = ids;
   if (ids.length === 1 && only !== undefined) return [await change(only)];

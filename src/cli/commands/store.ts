@@ -26,32 +26,6 @@ export const init: Command = {
   },
 };
 
-export const status: Command = {
-  usage: "",
-  details: "Counts, sizes and settings; what is wrong is shown as warnings. Writes nothing.",
-  options: {},
-  positionals: NOTHING,
-  examples: ["flowstore status", "flowstore status --json"],
-  data: {
-    text: "counts of everything, format, durability, sizes, and problems: a list of findings",
-    schema: { type: "object" },
-  },
-  async run(context) {
-    // Reads alone, but a store opened for reading would call itself read-only.
-    const store = await context.openStore("write");
-    const data = await store.status();
-    for (const problem of data.problems) context.warn(problem);
-    return {
-      data,
-      text: async () => {
-        const { renderFacts } = await import("../render/facts.ts");
-        // The problems are shown as warnings already.
-        return renderFacts({ ...data, problems: data.problems.length });
-      },
-    };
-  },
-};
-
 export const check: Command = {
   usage: "",
   details: [

@@ -11,6 +11,8 @@ export interface Terminal {
 
 export interface Symbols {
   readonly status: Readonly<Record<FeatureStatus, string>>;
+  /** Of steps: one that is behind, the one where one is, and what leads to the next. */
+  readonly step: Readonly<Record<"done" | "here" | "arrow", string>>;
   readonly ellipsis: string;
   /** The parts of a tree: a branch, the last branch, and what stands below each. */
   readonly tree: readonly [branch: string, last: string, below: string, belowLast: string];
@@ -37,12 +39,14 @@ export const STATUS_COLOURS: Readonly<Record<FeatureStatus, Colour>> = {
 
 const UNICODE: Symbols = {
   status: { passing: "☑", in_progress: "◧", blocked: "⚠", ready: "☐" },
+  step: { done: "✓", here: "●", arrow: "→" },
   ellipsis: "…",
   tree: ["├─ ", "└─ ", "│  ", "   "],
 };
 
 const ASCII: Symbols = {
   status: { passing: "[x]", in_progress: "[~]", blocked: "[!]", ready: "[ ]" },
+  step: { done: "[x]", here: "[>]", arrow: "->" },
   ellipsis: "...",
   tree: ["|- ", "`- ", "|  ", "   "],
 };
