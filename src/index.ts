@@ -47,12 +47,14 @@ export type {
   MarkFeatureOptions,
   UpdateFeatureOptions,
 } from "./stores/features.ts";
+export { APPROVAL_KINDS, APPROVAL_STATUSES } from "./model/approvals.ts";
 export type {
   Approval,
   ApprovalKind,
   ApprovalStatus,
   CreateApprovalInput,
 } from "./model/approvals.ts";
+export { MEMORY_SEVERITIES } from "./model/memory.ts";
 export type {
   AppendMemoryInput,
   MemoryEntry,
@@ -77,6 +79,7 @@ export type { CompletedPhase, Phase } from "./model/phases.ts";
 export type { Phases } from "./stores/phases.ts";
 export type { PipelineState } from "./model/pipeline.ts";
 export type { AdvancePipelineOptions, Pipeline, StartedPipeline } from "./stores/pipeline.ts";
+export { GAP_PRIORITIES, GAP_STATUSES } from "./model/gaps.ts";
 export type { AddGapInput, Gap, GapGate, GapPriority, GapRef, GapStatus } from "./model/gaps.ts";
 export type { AddedGap, Gaps, ListGapsOptions, ResolvedGap } from "./stores/gaps.ts";
 export type { DecisionEntry, ListDecisionsOptions, LogDecisionInput } from "./model/decisions.ts";
@@ -84,7 +87,7 @@ export type { Decisions } from "./stores/decisions.ts";
 export type { LockWaiter } from "./model/lock-errors.ts";
 export type { AcquireLocksInput } from "./model/lock-inputs.ts";
 export type { LockEvent, LockEventName } from "./model/lock-log.ts";
-export type { LockEntry, LockHolder, LockMode } from "./model/locks.ts";
+export { LOCK_MODES, type LockEntry, type LockHolder, type LockMode } from "./model/locks.ts";
 export type {
   ListLocksOptions,
   LockConflictsOptions,

@@ -32,8 +32,6 @@ export interface Plan {
 }
 
 export interface ImportOptions {
-  /** Decides and reports, and writes nothing. Default `false`. */
-  readonly dryRun?: boolean;
   /** An abort ends it with `ABORTED` and leaves nothing behind. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
@@ -42,7 +40,6 @@ export interface ImportOptions {
 export interface ImportReport {
   readonly file: string;
   readonly format: string;
-  readonly dryRun: boolean;
   /** How many items the plan has; the sum of the next three. */
   readonly total: number;
   readonly created: number;
@@ -68,16 +65,12 @@ export async function importPlan(
 ): Promise<ImportReport> {
   const { items, problems, keptAside } = plan.format.read(plan.text, plan.fileName);
   refuseErrors(problems, plan.fileName);
-  const dryRun = options.dryRun === true;
-  const decision = dryRun
-    ? decideImport(await store.features.getAll(), items, plan.fileName)
-    : await store.transaction(() => decideAndWrite(store, plan, items, options), {
-        timeoutMs: IMPORT_TIMEOUT_MS,
-      });
+  const decision = await store.transaction(() => decideAndWrite(store, plan, items, options), {
+    timeoutMs: IMPORT_TIMEOUT_MS,
+  });
   return {
     file: plan.fileName,
     format: plan.format.name,
-    dryRun,
     total: items.length,
     created: decision.creations.length,
     updated: decision.updates.length,

@@ -209,16 +209,19 @@ function whyNot(text: string | null | FlowError): string {
 
 /** Files that are no documents: they do no harm, but nobody reads them either. */
 function foreignFiles(disk: Disk): Finding[] {
+  // The log of locks is in files of the same kind.
   const isSegmentName = (name: string): boolean => name.endsWith(SEGMENT_SUFFIX);
   const isOutputName = (name: string): boolean =>
     name.endsWith(OUTPUT_SUFFIX) && !name.startsWith(".");
   // Whatever else stands in place of an epic's folder is a finding of its own.
   const epics = namesIn(disk, GAPS).filter((name) => !name.startsWith("."));
   const flat = DOCUMENT_FOLDERS.filter((folder) => folder !== GAPS && folder !== OUTPUTS);
-  const folders = [...flat, ...epics.map((epic) => inFolder(GAPS, epic)), LOCKS, LOCK_QUEUE];
+  const own = [LOCKS, LOCK_QUEUE, SCOUT_CACHE];
+  const folders = [...flat, ...epics.map((epic) => inFolder(GAPS, epic)), ...own];
   return [
     ...foreignIn(disk, FEATURES, isDocumentName),
     ...foreignIn(disk, EVENTS, isSegmentName),
+    ...foreignIn(disk, LOCK_LOG, isSegmentName),
     ...folders.flatMap((folder) => foreignIn(disk, folder, isDocumentName)),
     ...foreignIn(disk, OUTPUTS, isOutputName),
     ...foreignIn(disk, GAPS, (name) => epics.includes(name)),

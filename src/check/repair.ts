@@ -8,13 +8,12 @@ import type { Finding } from "../finding.ts";
 import { initRoot } from "../init.ts";
 import { uidOf } from "../model/feature.ts";
 import { FEATURE_DOCUMENT_KEYS } from "../model/schema.ts";
-import { encodeUlid } from "../model/ulid.ts";
 import { tooLarge } from "../stores/call-size.ts";
 import { changeDraft } from "../stores/change-events.ts";
 import type { StoreContext } from "../stores/context.ts";
+import { uidMadeOf } from "../stores/feature-names.ts";
 import { makeFolders } from "../storage/apply.ts";
 import { EventLog } from "../storage/event-log.ts";
-import { digest } from "../storage/hash.ts";
 import { patchJson } from "../storage/json-text.ts";
 import { BACKUP, FEATURES, folderOf, inFolder, nameOf } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -133,7 +132,7 @@ function patchAll(
  * somebody edited its text there.
  */
 function uidOfFile({ file, document }: FeatureFile): string {
-  return encodeUlid(0, Buffer.from(digest(`${document.id} ${nameOf(file)}`), "hex"));
+  return uidMadeOf(`${document.id} ${nameOf(file)}`);
 }
 
 function patch(

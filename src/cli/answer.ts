@@ -21,6 +21,8 @@ export class Answer {
   readonly terminal: Terminal;
   readonly #isJson: boolean;
   readonly #warnings = new Map<string, Finding>();
+  /** Those that people have seen. */
+  readonly #told = new Set<string>();
   #hasProgress = false;
   #lastProgressMs = Number.NEGATIVE_INFINITY;
   command = "";
@@ -33,8 +35,26 @@ export class Answer {
 
   /** The same finding may be met by several reads of one command. */
   warn(finding: Finding): void {
-    const { file, line, rule, message } = finding;
-    this.#warnings.set(JSON.stringify([file, line, rule, message]), finding);
+    this.#warnings.set(keyOf(finding), finding);
+  }
+
+  /** What was warned of, each thing once. */
+  get warnings(): readonly Finding[] {
+    return [...this.#warnings.values()];
+  }
+
+  /** Shows findings on standard error at once, and not again at the end. */
+  async tell(findings: readonly Finding[]): Promise<void> {
+    for (const finding of findings) this.#told.add(keyOf(finding));
+    if (findings.length === 0 || this.#isJson || this.isQuiet) return;
+    const { renderFinding } = await import("./render/findings.ts");
+    const terminal = describeTerminal(process.stderr, process.env, !this.terminal.hasColour);
+    const lines = findings.map((finding) => `${renderFinding(finding, terminal)}\n`);
+    await print(process.stderr, lines.join(""));
+  }
+
+  async #tellRest(): Promise<void> {
+    await this.tell(this.warnings.filter((finding) => !this.#told.has(keyOf(finding))));
   }
 
   progress(text: string): void {
@@ -54,12 +74,11 @@ export class Answer {
   async succeed(result: CommandResult): Promise<number> {
     this.#endProgress();
     if (result.isPrinted === true) return result.exitCode ?? EXIT_DONE;
-    const warnings = [...this.#warnings.values()];
     if (this.#isJson) {
-      const envelope = success(this.command, result.data, warnings, result.meta ?? {});
+      const envelope = success(this.command, result.data, this.warnings, result.meta ?? {});
       await print(process.stdout, `${JSON.stringify(envelope)}\n`);
     } else {
-      if (!this.isQuiet) await this.#printWarnings(warnings);
+      await this.#tellRest();
       const text = await this.#textOf(result);
       if (text !== "") await print(process.stdout, text.endsWith("\n") ? text : `${text}\n`);
     }
@@ -77,7 +96,7 @@ export class Answer {
     if (this.#isJson) {
       await print(process.stdout, `${JSON.stringify(failure(this.command, error))}\n`);
     } else {
-      if (!this.isQuiet) await this.#printWarnings([...this.#warnings.values()]);
+      await this.#tellRest();
       const hint = error.hint === undefined ? "" : `  ${visible(error.hint)}\n`;
       const table = await this.#tableOf(error);
       await print(process.stderr, `flowstore: ${visible(error.message)}\n${hint}${table}`);
@@ -93,12 +112,8 @@ export class Answer {
     const { holders = [], waiters = [] } = context as Partial<InTheWay>;
     return `${renderInTheWay({ holders, waiters }, terminal, Date.now())}\n`;
   }
+}
 
-  async #printWarnings(warnings: readonly Finding[]): Promise<void> {
-    if (warnings.length === 0) return;
-    const { renderFinding } = await import("./render/findings.ts");
-    const terminal = describeTerminal(process.stderr, process.env, !this.terminal.hasColour);
-    const lines = warnings.map((finding) => `${renderFinding(finding, terminal)}\n`);
-    await print(process.stderr, lines.join(""));
-  }
+function keyOf({ file, line, rule, message }: Finding): string {
+  return JSON.stringify([file, line, rule, message]);
 }

@@ -2,7 +2,7 @@
  * What a command is. One file a group under `commands/` exports its commands; `registry.ts` knows
  * where each lies, so that only the one that was called is loaded.
  */
-import type { Finding, FlowStore } from "../index.ts";
+import type { Finding, FlowStore, FlowStoreOptions } from "../index.ts";
 import type { DataShape } from "./data-shapes.ts";
 import type { OptionSpec, OptionValues } from "./options.ts";
 import type { Terminal } from "./render/terminal.ts";
@@ -32,6 +32,9 @@ export interface Registration {
 /** Commands by their words. */
 export type Registry = Readonly<Record<string, Registration>>;
 
+/** Phases that are not the presets; they belong to one call, since no file of the store holds them. */
+export type OwnPhases = Pick<FlowStoreOptions, "phaseSequences" | "pipelinePhases">;
+
 export interface CommandContext {
   readonly positionals: readonly string[];
   readonly options: OptionValues;
@@ -41,10 +44,14 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   readonly terminal: Terminal;
   /** Opens the store of the working folder or `--dir`; it is closed when the command ends. */
-  openStore(access: "read" | "write"): Promise<FlowStore>;
+  openStore(access: "read" | "write", phases?: OwnPhases): Promise<FlowStore>;
   /** Makes the store if there is none, and opens it. */
   initStore(): Promise<FlowStore>;
   warn(finding: Finding): void;
+  /** All that was warned of so far, each thing once. */
+  warnings(): readonly Finding[];
+  /** Shows findings to people at once; those that were not are shown at the end. */
+  tell(findings: readonly Finding[]): Promise<void>;
   /** Shows how far a long work is: on standard error, on a terminal only. */
   progress(text: string): void;
 }

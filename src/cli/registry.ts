@@ -173,7 +173,7 @@ export const REGISTRY: Registry = {
   },
   "gap list": {
     summary: "List the gaps of an epic",
-    load: async () => (await import("./commands/gap.ts")).list,
+    load: async () => (await import("./commands/gap-list.ts")).list,
   },
   "gap resolve": {
     summary: "Resolve gaps, with evidence",
@@ -185,7 +185,7 @@ export const REGISTRY: Registry = {
   },
   "gap check": {
     summary: "Ask whether gaps keep an epic from being closed",
-    load: async () => (await import("./commands/gap.ts")).check,
+    load: async () => (await import("./commands/gap-list.ts")).check,
   },
   "decision log": {
     summary: "Keep what was decided, and why",

@@ -61,9 +61,11 @@ async function execute(
     dir: options.text("dir"),
     signal: interruption.signal,
     terminal: answer.terminal,
-    openStore: (access) => session.open(access),
+    openStore: (access, phases) => session.open(access, phases),
     initStore: () => session.init(),
     warn: (finding) => answer.warn(finding),
+    warnings: () => answer.warnings,
+    tell: (findings) => answer.tell(findings),
     progress: (text) => answer.progress(text),
   };
   try {

@@ -2,6 +2,7 @@
 import { FlowError } from "../errors.ts";
 import type { Finding, FlowStore } from "../index.ts";
 import type { Answer } from "./answer.ts";
+import type { OwnPhases } from "./command.ts";
 import type { OptionValues } from "./options.ts";
 
 /** Opens the one store of a command, and closes it. */
@@ -15,12 +16,12 @@ export class Session {
     this.#answer = answer;
   }
 
-  async open(access: "read" | "write"): Promise<FlowStore> {
+  async open(access: "read" | "write", phases: OwnPhases = {}): Promise<FlowStore> {
     const { FlowStore: Store } = await import("../index.ts");
     const readOnly = access === "read" ? { readOnly: true } : {};
     const dir = this.#options.text("dir");
     if (dir !== undefined) await refuseMissing(dir);
-    this.#store = await Store.open(dir, { ...this.#storeOptions(), ...readOnly });
+    this.#store = await Store.open(dir, { ...this.#storeOptions(), ...readOnly, ...phases });
     return this.#store;
   }
 

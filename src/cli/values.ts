@@ -65,6 +65,13 @@ export function readChoice<T extends string>(text: string, name: string, known: 
   throw refusal(text, name, `one of ${known.join(", ")}`);
 }
 
+/** Names with commas between them, each once. */
+export function readPhases(text: string): string[] {
+  const phases = text.split(",").map((phase) => phase.trim());
+  if (!phases.includes("") && new Set(phases).size === phases.length) return phases;
+  throw refusal(text, "a list of phases", "names with commas between them, each once");
+}
+
 function refusal(text: string, what: string, expected: string): FlowError {
   return new FlowError("BAD_REQUEST", `"${text}" is not ${what}: expected ${expected}`);
 }

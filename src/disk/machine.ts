@@ -43,17 +43,30 @@ function namespaceOf(pid: number | "self"): string | null {
   }
 }
 
-/** Field 22 of /proc/PID/stat; the name in field 2 may hold blanks and brackets. */
-function startOf(pid: number | "self"): string | null {
+/** What /proc/PID/stat tells; `null` where there is none. */
+function statOf(pid: number | "self"): { start: string | null; hasEnded: boolean } | null {
   const text = textOf(`/proc/${pid}/stat`);
   if (text === null) return null;
-  return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+  // From field 3 on: the name in field 2 may hold blanks and brackets.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const [state = ""] = fields;
+  // Nobody has asked yet how it ended: it has a number and does nothing any more. Only where its
+  // first thread alone has ended do others of it live on.
+  const hasEnded = /^[ZXx]$/.test(state) && Number(fields[17] ?? 1) <= 1;
+  return { start: fields[19] ?? null, hasEnded };
 }
+
+const APPROXIMATE = "minute-";
 
 /** Without procfs the boot is known by its minute, as far as the clock was not set since. */
 function approximateBoot(): string {
   const bootMinute = Math.round((Date.now() / 1000 - uptime()) / 60);
-  return `minute-${bootMinute}`;
+  return `${APPROXIMATE}${bootMinute}`;
+}
+
+/** Whether two boots are certainly not the same; of an approximate one nothing is certain. */
+function isOtherBoot(one: string, other: string): boolean {
+  return one !== other && !one.startsWith(APPROXIMATE) && !other.startsWith(APPROXIMATE);
 }
 
 let own: ProcessIdentity | undefined;
@@ -62,7 +75,7 @@ let own: ProcessIdentity | undefined;
 export function thisProcess(): ProcessIdentity {
   own ??= {
     pid: process.pid,
-    pidStart: startOf("self"),
+    pidStart: statOf("self")?.start ?? null,
     pidNamespace: namespaceOf("self"),
     host: hostname(),
     bootId: textOf("/proc/sys/kernel/random/boot_id") ?? approximateBoot(),
@@ -75,15 +88,16 @@ export function processOf(pid: number): ProcessIdentity | null {
   const self = thisProcess();
   if (pid === self.pid) return self;
   // Its number is one of this namespace, whatever number it bears in its own.
-  const other = { ...self, pid, pidStart: startOf(pid) };
+  const other = { ...self, pid, pidStart: statOf(pid)?.start ?? null };
   return isAlive(other) === false ? null : other;
 }
 
 /** Whether that process still lives; `null` when it cannot be told from here. */
 export function isAlive(other: ProcessIdentity): boolean | null {
   const self = thisProcess();
-  if (other.host === self.host && other.bootId !== self.bootId) return false;
-  if (other.host !== self.host || other.bootId !== self.bootId) return null;
+  if (other.host !== self.host) return null;
+  if (isOtherBoot(other.bootId, self.bootId)) return false;
+  if (other.bootId !== self.bootId) return null;
   if (other.pidNamespace !== self.pidNamespace) return null;
   try {
     process.kill(other.pid, 0);
@@ -93,9 +107,9 @@ export function isAlive(other: ProcessIdentity): boolean | null {
     if (code === "ESRCH") return false;
     if (code !== "EPERM") throw error;
   }
-  const start = startOf(other.pid);
-  if (start !== null && other.pidStart !== null && start !== other.pidStart) return false;
-  return true;
+  const stat = statOf(other.pid);
+  if (stat === null) return true;
+  return !stat.hasEnded && (stat.start ?? other.pidStart) === (other.pidStart ?? stat.start);
 }
 
 /** A text that nobody else makes: 12 letters and digits (62 bits). */

@@ -4,16 +4,22 @@
  */
 
 import { lstatSync, readlinkSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, parse, relative, resolve, sep } from "node:path";
 
 import type FastGlob from "fast-glob";
 
 import { errnoOf, ioError } from "./io-error.ts";
+import { treeOf, type KnownPaths } from "./path-tree.ts";
 
 /** Where a path leads. Both paths are relative to the project, with `/`; `.` is the project itself. */
 export interface Place {
-  /** As it is written, with `.`, `..` and doubled slashes taken out; `null`: outside. */
+  /**
+   * As it is written, with `.`, `..` and doubled slashes taken out; a `..` behind a link goes up
+   * from where the link leads, as the system goes. `null`: outside.
+   */
   readonly written: string | null;
+  /** Every name on the way from `written` to `real`, one for each link followed; those inside. */
+  readonly names: readonly string[];
   /** With links followed and, where case does not count, the case that is on the disk; `null`: outside. */
   readonly real: string | null;
   /** What is there; `null` for nothing. */
@@ -30,6 +36,8 @@ export interface GlobQuery {
   readonly ignore: readonly string[];
 }
 
+const SEPARATOR = process.platform === "win32" ? /[\\/]/ : "/";
+
 /** More links than this in one path are a circle, as the system itself judges. */
 const MAX_LINKS = 40;
 
@@ -45,19 +53,37 @@ export class ProjectFolder {
 
   /** Where a path leads: an absolute one, or one relative to the project. */
   place(text: string): Place {
-    const written = resolve(this.#folder, text);
-    const real = realPathOf(written, text);
+    const plain = this.#plain(text);
+    const real = realPathOf(plain, text);
+    const written = this.#inside(plain) === null ? this.#entering(plain, text) : plain;
+    const way = real === written ? [written] : [written, ...linksFollowed(written, text), real];
+    const names = way.map((path) => this.#inside(path)).filter((path) => path !== null);
     return {
       written: this.#inside(written),
+      names: [...new Set(names)],
       real: this.#inside(real),
       kind: kindOf(real),
     };
   }
 
+  #plain(text: string): string {
+    return plainPath(this.#folder, text, text);
+  }
+
+  /** A path that begins outside, from where a link on its way leads into the project. */
+  #entering(plain: string, shown: string): string {
+    const parts = plain.split(sep);
+    for (let count = 1; count <= parts.length; count += 1) {
+      const head = realPathOf(parts.slice(0, count).join(sep) || sep, shown);
+      if (this.#inside(head) !== null) return join(head, ...parts.slice(count));
+    }
+    return plain;
+  }
+
   /** Whether something bears exactly this name, be it a link that leads nowhere. */
   exists(text: string): boolean {
     try {
-      return lstatSync(resolve(this.#folder, text), { throwIfNoEntry: false }) !== undefined;
+      return lstatSync(this.#plain(text), { throwIfNoEntry: false }) !== undefined;
     } catch (error) {
       // A name too long, a file in place of a folder, a denied permission: nothing is seen there.
       if (errnoOf(error) === null) throw error;
@@ -76,10 +102,15 @@ export class ProjectFolder {
     return (await loadGlob()).isDynamicPattern(text);
   }
 
-  /** What matches now, sorted, relative to `base`; links are neither matched nor followed. */
-  async glob({ base, pattern, kind, ignore }: GlobQuery): Promise<string[]> {
+  /**
+   * What matches now, sorted, relative to `base`; links are neither matched nor followed.
+   *
+   * @param known what is searched in place of the disk: paths relative to the project
+   */
+  async glob({ base, pattern, kind, ignore }: GlobQuery, known?: KnownPaths): Promise<string[]> {
     const { glob } = await loadGlob();
     const matches = await glob(pattern, {
+      ...(known === undefined ? {} : { fs: treeOf(this.#folder, known) }),
       cwd: resolve(this.#folder, base),
       onlyFiles: kind === "file",
       onlyDirectories: kind === "folder",
@@ -102,6 +133,47 @@ export class ProjectFolder {
 /** Loading it takes 35 to 45 ms, so it is loaded for a pattern only. */
 async function loadGlob(): Promise<typeof FastGlob> {
   return (await import("fast-glob")).default;
+}
+
+/**
+ * `text` from `folder` on, without `.`, `..` and doubled slashes.
+ *
+ * @param shown the path as the caller wrote it
+ */
+function plainPath(folder: string, text: string, shown: string, links = 0): string {
+  const { root } = parse(text);
+  let at = root === "" ? folder : resolve(root);
+  for (const part of text.slice(root.length).split(SEPARATOR)) {
+    if (part === "" || part === ".") continue;
+    if (part !== "..") at = join(at, part);
+    // What lies above a link is what lies above the place where it leads.
+    else at = dirname(linkAt(at) === null ? at : realPathOf(at, shown, links));
+  }
+  return at;
+}
+
+/** What a path is called after each link on its way, up to where no link is left. */
+function linksFollowed(path: string, shown: string): string[] {
+  const names: string[] = [];
+  for (let at = path; names.length < MAX_LINKS;) {
+    const next = afterFirstLink(at, shown);
+    if (next === null) return names;
+    names.push(next);
+    at = next;
+  }
+  throw ioError("resolve", shown, "ELOOP");
+}
+
+function afterFirstLink(path: string, shown: string): string | null {
+  const { root } = parse(path);
+  const parts = path.slice(root.length).split(sep);
+  for (let count = 1; count <= parts.length; count += 1) {
+    const head = root + parts.slice(0, count).join(sep);
+    const target = linkAt(head);
+    if (target === null) continue;
+    return join(plainPath(dirname(head), target, shown), ...parts.slice(count));
+  }
+  return null;
 }
 
 /**
@@ -128,7 +200,8 @@ function realPathOf(path: string, shown: string, links = 0): string {
     if (target !== null) {
       // A link that leads nowhere yet: what is written through it comes to be at its target.
       const folder = realPathOf(dirname(at), shown, links + 1);
-      return join(realPathOf(resolve(folder, target), shown, links + 1), rest);
+      const next = plainPath(folder, target, shown, links + 1);
+      return join(realPathOf(next, shown, links + 1), rest);
     }
     rest = join(basename(at), rest);
     at = dirname(at);

@@ -7,14 +7,16 @@ import { anything, nullable, oneOf, optional, text, time, ulid, type Shape } fro
 import { toIso } from "./time.ts";
 import { ulidTime } from "./ulid.ts";
 
-const KINDS = ["file_access", "mutation", "generic"] as const;
-const STATUSES = ["pending", "approved", "rejected"] as const;
+/** Every {@link ApprovalKind}. */
+export const APPROVAL_KINDS = ["file_access", "mutation", "generic"] as const;
+/** Every {@link ApprovalStatus}. */
+export const APPROVAL_STATUSES = ["pending", "approved", "rejected"] as const;
 
 /** What is asked for. */
-export type ApprovalKind = (typeof KINDS)[number];
+export type ApprovalKind = (typeof APPROVAL_KINDS)[number];
 
 /** Where an approval stands; the last two are final. */
-export type ApprovalStatus = (typeof STATUSES)[number];
+export type ApprovalStatus = (typeof APPROVAL_STATUSES)[number];
 
 /** A question of a task and the decision, as every call returns it: plain data. */
 export interface Approval {
@@ -74,9 +76,9 @@ export const APPROVAL_SHAPE: Shape<ApprovalDocument> = {
   fields: {
     id: ulid("Its own among all approvals; the file is named after it."),
     taskId: text("The task that asks."),
-    kind: oneOf("What is asked for.", KINDS),
+    kind: oneOf("What is asked for.", APPROVAL_KINDS),
     payload: optional(anything("What it is about.")),
-    status: oneOf("Where it stands.", STATUSES),
+    status: oneOf("Where it stands.", APPROVAL_STATUSES),
     createdAt: time("When it was asked."),
     resolvedAt: optional(nullable(time("When it was decided."))),
     resolver: optional(nullable(text("Who decided."))),
@@ -99,7 +101,7 @@ export function approvalDraft(given: unknown): Omit<ApprovalDocument, "id" | "cr
   const { payload = null } = input;
   return {
     taskId: requireText(doing, "taskId", input["taskId"]),
-    kind: requireWord(doing, "kind", input["kind"], KINDS),
+    kind: requireWord(doing, "kind", input["kind"], APPROVAL_KINDS),
     payload: requireJson(doing, "payload", payload),
     status: "pending",
     resolvedAt: null,
@@ -120,7 +122,7 @@ export function newApproval(
 /** What a list may be narrowed to. @throws FlowError `BAD_REQUEST`. */
 export function requireStatus(status: unknown): ApprovalStatus | undefined {
   if (status === undefined) return undefined;
-  return requireWord("Cannot list approvals", "status", status, STATUSES);
+  return requireWord("Cannot list approvals", "status", status, APPROVAL_STATUSES);
 }
 
 /** A decision. */

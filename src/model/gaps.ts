@@ -8,14 +8,16 @@ import { requireInput, requireText, requireWord, textOrNull } from "./given.ts";
 import { ownKeysOf, withOwnKeys } from "./own-keys.ts";
 import { integer, nullable, oneOf, optional, text, time, ulid, type Shape } from "./shape.ts";
 
-const PRIORITIES = ["required", "important", "nice-to-have"] as const;
-const STATUSES = ["open", "resolved"] as const;
+/** Every {@link GapPriority}, the highest first. */
+export const GAP_PRIORITIES = ["required", "important", "nice-to-have"] as const;
+/** Every {@link GapStatus}. */
+export const GAP_STATUSES = ["open", "resolved"] as const;
 
 /** How much it matters; the first two keep an epic from being closed. */
-export type GapPriority = (typeof PRIORITIES)[number];
+export type GapPriority = (typeof GAP_PRIORITIES)[number];
 
 /** Whether it is still lacking. */
-export type GapStatus = (typeof STATUSES)[number];
+export type GapStatus = (typeof GAP_STATUSES)[number];
 
 /** A gap by its `id` within its epic, or by its `uid` where two bear one id. */
 export type GapRef = number | string;
@@ -97,11 +99,11 @@ export const GAP_SHAPE: Shape<GapDocument> = {
     epicId: text("The epic; the folder is named after it."),
     capability: text("What is lacking."),
     uid: optional(ulid("Tells gaps apart that two clones gave one id.")),
-    priority: optional(oneOf("The first two keep the epic from being closed.", PRIORITIES)),
+    priority: optional(oneOf("The first two keep the epic from being closed.", GAP_PRIORITIES)),
     source: optional(text("Where it came from. Default: manual.")),
     taskId: optional(nullable(text("The task that is to close it."))),
     createdAt: optional(nullable(time("When it was opened, ISO 8601."))),
-    status: optional(oneOf("Default: open.", STATUSES)),
+    status: optional(oneOf("Default: open.", GAP_STATUSES)),
     evidence: optional(nullable(text("How it was shown to be closed."))),
     resolvedAt: optional(nullable(time("When it was resolved, ISO 8601."))),
     deletedAt: optional(nullable(time("When it was removed; a tombstone."))),
@@ -127,7 +129,7 @@ export function gapDraft(given: unknown): GapDraft {
   return {
     epicId: requireText(doing, "epicId", input["epicId"]),
     capability: requireCapability(doing, input["capability"]),
-    priority: requireWord(doing, "priority", priority, PRIORITIES),
+    priority: requireWord(doing, "priority", priority, GAP_PRIORITIES),
     source: requireText(doing, "source", source),
     taskId: textOrNull(doing, "taskId", input["taskId"]),
     status: "open",
@@ -146,7 +148,7 @@ export function requireCapability(doing: string, value: unknown): string {
 /** What a list may be narrowed to. @throws FlowError `BAD_REQUEST`. */
 export function requireGapStatus(value: unknown): GapStatus | undefined {
   if (value === undefined) return undefined;
-  return requireWord("Cannot list gaps", "status", value, STATUSES);
+  return requireWord("Cannot list gaps", "status", value, GAP_STATUSES);
 }
 
 /** A draft with what makes it a gap of its own. */

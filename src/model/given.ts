@@ -60,6 +60,12 @@ export function requireJson(doing: string, field: string, value: unknown): unkno
   throw badField(doing, problem.path, problem.message);
 }
 
+/** A flag; `false` where it was left out. */
+export function flagOrFalse(doing: string, field: string, value: unknown): boolean {
+  if (value === undefined || typeof value === "boolean") return value ?? false;
+  throw unfit(doing, field, "true or false", value);
+}
+
 /** How many at most; `undefined` where it was left out. */
 export function countOrAll(doing: string, field: string, value: unknown): number | undefined {
   if (value === undefined) return undefined;

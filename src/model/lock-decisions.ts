@@ -2,6 +2,7 @@
 import { byPath, type DamagedLock, type LockDraft, type LockWorld } from "./lock-draft.ts";
 import {
   Demand,
+  firstTokenOf,
   isAsStrong,
   lockOf,
   type LockEntry,
@@ -15,6 +16,11 @@ import { toIso } from "./time.ts";
 /** A path that is asked for. */
 export interface LockTarget {
   readonly path: string;
+  /**
+   * Other names that lead there now, over links. A lock that was taken on one of them when it was
+   * no link yet is in the way as well.
+   */
+  readonly also: readonly string[];
   readonly kind: LockKind;
 }
 
@@ -65,13 +71,13 @@ export function decideAcquire(
 ): Granted | Refused {
   const { keyOf } = draft.world;
   const keys = request.targets.map(({ path }) => keyOf(path));
-  refuseDamaged(draft.world, new Demand(request.mode, keys));
+  refuseDamaged(draft.world, demandOf(request.mode, request.targets, keyOf));
   const own = ownByKey(draft, request.taskId);
-  const asked = keys.filter((key) => {
-    const held = own.get(key);
+  const asked = request.targets.filter((_, at) => {
+    const held = own.get(keys[at] ?? "");
     return held === undefined || !isAsStrong(held.mode, request.mode);
   });
-  const demand = new Demand(request.mode, asked);
+  const demand = demandOf(request.mode, asked, keyOf);
   const holders = holdersInTheWay(draft, demand, request.taskId);
   const waiters = waitersInTheWay(draft, demand, request.taskId, ticket);
   if (holders.length > 0 || waiters.length > 0) return { kind: "refused", holders, waiters };
@@ -81,6 +87,18 @@ export function decideAcquire(
     granted.set(key, grant(draft, request, target, own.get(key), nextToken));
   }
   return { kind: "granted", locks: keys.flatMap((key) => granted.get(key) ?? []) };
+}
+
+/** What is asked for, by all of its names. */
+export function demandOf(
+  mode: LockMode,
+  targets: readonly LockTarget[],
+  keyOf: (path: string) => string,
+): Demand {
+  return new Demand(
+    mode,
+    targets.flatMap(({ path, also }) => [path, ...also].map(keyOf)),
+  );
 }
 
 function inOrder(
@@ -121,7 +139,8 @@ function grant(
   }
   const fresh = { mode: request.mode, token: nextToken(), lockedAt: toIso(nowMs) };
   if (held !== undefined) {
-    const upgraded = lockOf({ ...held, ...said, ...fresh }, process);
+    const firstToken = firstTokenOf(held);
+    const upgraded = lockOf({ ...held, ...said, ...fresh, firstToken }, process);
     draft.replace(held, upgraded, "upgraded");
     return upgraded;
   }
@@ -147,9 +166,12 @@ export function holdersInTheWay(
 }
 
 /**
- * Those who came first and could not have what they wait for beside this. Whoever waits for the
- * very task that asks is passed by: it cannot be served before that task is done, and the task may
- * need this to be done.
+ * Those who came first and could not have what they wait for beside this.
+ *
+ * Whoever has waited for the very task that asks since before it came is passed by: it cannot be
+ * served before that task is done, and the task may need this to be done. What the task got
+ * since then does not count: else it could pass from one path to the next for ever, and never
+ * be out of the way.
  */
 function waitersInTheWay(
   draft: LockDraft,
@@ -159,7 +181,9 @@ function waitersInTheWay(
 ): LockTicket[] {
   const { queue, keyOf } = draft.world;
   if (queue.length === 0 || demand.keys.size === 0) return [];
-  const wanted = new Map(queue.map((one) => [one, new Demand(one.mode, one.paths.map(keyOf))]));
+  const wanted = new Map(
+    queue.map((one) => [one, new Demand(one.mode, [...one.paths, ...one.also].map(keyOf))]),
+  );
   return queue.filter((waiter) => {
     if (waiter.taskId === taskId || (ticket !== null && waiter.ticket >= ticket)) return false;
     if (wanted.get(waiter)?.isRivalOf(demand) !== true) return false;
@@ -169,7 +193,8 @@ function waitersInTheWay(
 
 /**
  * Whether a waiter cannot be served before a task gives something back: the task is in its way, or
- * in the way of somebody who is, and so on.
+ * in the way of somebody who is, and so on; each by a lock that is older than the waiter's ticket.
+ * Of those there are ever fewer, so nobody is passed by for ever.
  */
 function waitsFor(
   draft: LockDraft,
@@ -183,7 +208,9 @@ function waitsFor(
   for (const one of open) {
     const demand = wanted.get(one);
     if (demand === undefined) continue;
-    const tasks = new Set(holdersInTheWay(draft, demand, one.taskId).map((lock) => lock.taskId));
+    const inTheWay = holdersInTheWay(draft, demand, one.taskId);
+    const older = inTheWay.filter((lock) => firstTokenOf(lock) < waiter.token);
+    const tasks = new Set(older.map((lock) => lock.taskId));
     if (tasks.has(taskId)) return true;
     for (const other of queue) {
       const isBefore = other.ticket < one.ticket && other.taskId !== one.taskId;
@@ -214,13 +241,26 @@ export function couldMeet(
   return path === null || demand.meets({ key: keyOf(path), mode: "write" });
 }
 
-/** Renews what a task still holds, each lock by its own `ttlMs`; returns how many. */
-export function decideHeartbeat(draft: LockDraft, taskId: string): number {
+/**
+ * Renews what a task still holds, each lock by its own `ttlMs`; returns how many.
+ *
+ * @param isLogged whether the log tells of a lock, by its token; else it is told anew, so that its
+ * loss can be
+ */
+export function decideHeartbeat(
+  draft: LockDraft,
+  taskId: string,
+  isLogged: (token: number) => boolean,
+): number {
   const { nowMs } = draft.world;
   const held = draft.ofTask(taskId);
   const byEnd = new Map<string, LockEntry[]>();
   for (const entry of held) {
     const expiresAt = toIso(nowMs + entry.ttlMs);
+    if (!isLogged(entry.token)) {
+      draft.replace(entry, { ...entry, expiresAt }, "renewed");
+      continue;
+    }
     if (expiresAt === entry.expiresAt) continue;
     const group = byEnd.get(expiresAt);
     if (group === undefined) byEnd.set(expiresAt, [entry]);

@@ -16,13 +16,9 @@ import {
 import { loggedPart, rangesOf, type LockEventName, type LockLine } from "./lock-log.ts";
 import { toIso } from "./time.ts";
 
-/** A lock file that cannot be used: nobody knows what it held. */
+/** Locks that cannot be read: nobody knows who holds them. */
 export interface DamagedLock {
-  /** The file's name in its folder. */
-  readonly name: string;
-  /** Relative to the root. */
-  readonly file: string;
-  /** The path that its name tells; `null` where it tells none. */
+  /** Their path; `null` where nothing tells it. */
   readonly path: string | null;
   readonly error: FlowError;
 }
@@ -30,7 +26,7 @@ export interface DamagedLock {
 /** The locks as they are. */
 export interface LockWorld {
   readonly nowMs: number;
-  /** What the usable files hold, expired locks too. */
+  /** What can be read, expired locks too. */
   readonly paths: ReadonlyMap<string, LockedPath>;
   readonly damaged: readonly DamagedLock[];
   /** Who waits, in the order of the queue. */
@@ -39,6 +35,8 @@ export interface LockWorld {
   keyOf(path: string): string;
   /** Whether a process lives; `null` where it cannot be told. */
   isAlive(process: LockProcess): boolean | null;
+  /** The earliest time, by the clock, at which a lock was seen as it is; now for a new one. */
+  seenMs(entry: LockEntry): number;
 }
 
 /** A path and who holds it. */
@@ -52,18 +50,18 @@ export type Standing = "live" | "expired" | "dead";
 
 /** How a lock stands now. A process of which nothing is known counts as living. */
 export function standingOf(world: LockWorld, entry: LockEntry): Standing {
-  if (endOf(entry, world.nowMs) <= world.nowMs) return "expired";
+  if (endOf(entry, world.seenMs(entry)) <= world.nowMs) return "expired";
   const bound = processIn(entry);
   return bound !== null && world.isAlive(bound) === false ? "dead" : "live";
 }
 
-/** A lock as callers see it, who may do with it what they like: its end by the clock of now. */
+/** A lock as callers see it, who may do with it what they like: with the end that counts. */
 export function shownLock(world: LockWorld, entry: LockEntry): LockEntry {
   return copyJson(endingBy(world, entry)) as LockEntry;
 }
 
-function endingBy({ nowMs }: LockWorld, entry: LockEntry): LockEntry {
-  const end = endOf(entry, nowMs);
+function endingBy(world: LockWorld, entry: LockEntry): LockEntry {
+  const end = endOf(entry, world.seenMs(entry));
   return end < Date.parse(entry.expiresAt) ? { ...entry, expiresAt: toIso(end) } : entry;
 }
 
@@ -114,8 +112,11 @@ export class LockDraft {
   #settle(entry: LockEntry): void {
     const standing = standingOf(this.world, entry);
     if (standing !== "live") this.remove(entry, standing);
-    else if (Date.parse(entry.expiresAt) > endOf(entry, this.world.nowMs) + CLOCK_SLACK_MS)
-      this.replace(entry, endingBy(this.world, entry), "shortened");
+    else {
+      const ending = endingBy(this.world, entry);
+      if (Date.parse(entry.expiresAt) > Date.parse(ending.expiresAt) + CLOCK_SLACK_MS)
+        this.replace(entry, ending, "shortened");
+    }
   }
 
   /** The locks that count. */

@@ -1,14 +1,8 @@
 /** Why a lock was not had, or is not held any more: for programs in `context`, for people in words. */
 import { FlowError } from "../errors.ts";
 import { holderOf, type LockWorld } from "./lock-draft.ts";
-import type { LockRequest, Refused } from "./lock-decisions.ts";
-import {
-  Demand,
-  type LockEntry,
-  type LockHolder,
-  type LockMode,
-  type LockTicket,
-} from "./locks.ts";
+import { demandOf, type LockRequest, type Refused } from "./lock-decisions.ts";
+import type { LockEntry, LockHolder, LockMode, LockTicket } from "./locks.ts";
 import { shown } from "./json-values.ts";
 
 /** Somebody who waits for what was asked for, and came first. */
@@ -60,7 +54,7 @@ export function lockedError(
   const more = holders.length + waiters.length - 1;
   const others = more === 0 ? "" : `, and ${more} more ${more === 1 ? "is" : "are"} in the way`;
   const waited = waitedMs === 0 ? "" : ` after ${Math.round(waitedMs)} ms of waiting`;
-  const what = first === undefined ? paths[0] : wantedOf(first, mode, paths, keyOf);
+  const what = first === undefined ? paths[0] : wantedOf(first, mode, targets, keyOf);
   const why =
     first === undefined
       ? `${nameOf(waiter)} waits for it and comes first`
@@ -82,11 +76,12 @@ export function holderText(holder: LockHolder, path: string | undefined): string
 function wantedOf(
   { path, mode }: LockEntry,
   asked: LockMode,
-  paths: readonly string[],
+  targets: LockRequest["targets"],
   keyOf: (path: string) => string,
 ): string | undefined {
   const held = { key: keyOf(path), mode };
-  return paths.find((one) => new Demand(asked, [keyOf(one)]).meets(held)) ?? paths[0];
+  const met = targets.find((one) => demandOf(asked, [one], keyOf).meets(held));
+  return (met ?? targets[0])?.path;
 }
 
 function nameOf(who: { readonly taskId: string; readonly owner: string } | undefined): string {

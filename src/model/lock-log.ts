@@ -26,7 +26,7 @@ export const LOCK_EVENTS = [
   "expired",
   /** The process that it was bound to had ended. */
   "dead",
-  /** Somebody took all locks away, or its file was damaged and put aside. */
+  /** Somebody took all locks away, or its damaged file was put aside. */
   "cleared",
   /** It was lost before, and its task knows. */
   "forgotten",
@@ -61,7 +61,7 @@ export interface LockEvent {
   readonly replaces: number | null;
   /** Of a heartbeat: the locks that live on. The tokens of one grant follow on each other. */
   readonly tokens: readonly TokenRange[] | null;
-  /** Of a damaged file: its name, relative to the root. */
+  /** Of `cleared`: the damaged file that was put aside, relative to the root. */
   readonly file: string | null;
   /** Who did it, or whose call came upon it. */
   readonly agent: string | null;
@@ -157,103 +157,126 @@ export function eventsAbout(
   });
 }
 
-/** How the log tells of a lock at its end. */
-type Fate = "held" | "lost";
-
+/** A lock as the log tells of it at its end. */
 interface Told {
-  entry: LockEntry;
-  readonly fate: Fate;
+  readonly entry: LockEntry;
+  /** Whether it was taken from its task, which has neither locked there again nor given it back. */
+  readonly isLost: boolean;
 }
 
-/**
- * The locks that lines tell of, by token: those that are held, and those that were lost: taken from
- * their task, which has neither got a lock there again nor said that it knows.
- */
-function tell(lines: readonly Line[], keyOf: (path: string) => string): Map<number, Told> {
-  const told = new Map<number, Told>();
-  for (const line of lines) {
+/** What lines tell of locks: those that are held, and those that were lost. */
+class Telling {
+  readonly told = new Map<number, Told>();
+  readonly #keyOf: (path: string) => string;
+  /** The token by task and path: a task has one lock on a path. */
+  readonly #tokens = new Map<string, number>();
+  readonly #lost = new Set<number>();
+
+  constructor(lines: readonly Line[], keyOf: (path: string) => string) {
+    this.#keyOf = keyOf;
+    for (const line of lines) this.#read(line);
+  }
+
+  #read(line: Line): void {
     const ranges = rangesIn(line);
     if (ranges !== null) {
-      prolong(told, ranges, line["expiresAt"]);
-      continue;
+      this.#prolong(ranges, line["expiresAt"]);
+      return;
     }
     const entry = entryIn(line);
-    if (entry === null) continue;
+    if (entry === null) return;
     switch (line["event"] as LockEventName) {
       case "acquired":
       case "upgraded":
-        forget(told, entry, keyOf);
-        told.delete(line["replaces"] as number);
-        told.set(entry.token, { entry, fate: "held" });
+        this.#forgetBefore(entry);
+        this.#forget(line["replaces"] as number);
+        this.#keep(entry, false);
         break;
       case "renewed":
       case "shortened":
-        told.set(entry.token, { entry, fate: "held" });
+        this.#keep(entry, false);
         break;
       case "expired":
       case "dead":
       case "cleared":
-        told.set(entry.token, { entry, fate: "lost" });
+        this.#keep(entry, true);
         break;
       case "released":
       case "forgotten":
-        told.delete(entry.token);
+        this.#forget(entry.token);
         break;
     }
   }
-  return told;
-}
 
-function prolong(told: Map<number, Told>, ranges: readonly TokenRange[], expiresAt: unknown): void {
-  if (!isText(expiresAt)) return;
-  for (const [token, one] of told) {
-    if (one.fate === "held" && isIn(ranges, token)) one.entry = { ...one.entry, expiresAt };
+  #keep(entry: LockEntry, isLost: boolean): void {
+    this.told.set(entry.token, { entry, isLost });
+    this.#tokens.set(this.#placeOf(entry), entry.token);
+    if (isLost) this.#lost.add(entry.token);
+    else this.#lost.delete(entry.token);
   }
-}
 
-/** Whoever has got a lock again that reaches a path misses the old one no more. */
-function forget(told: Map<number, Told>, entry: LockEntry, keyOf: (path: string) => string): void {
-  const reach = { key: keyOf(entry.path), mode: entry.mode };
-  for (const [token, { entry: lost, fate }] of told) {
-    if (fate === "held" || lost.taskId !== entry.taskId) continue;
-    if (reaches(reach, keyOf(lost.path))) told.delete(token);
+  #forget(token: number): void {
+    this.told.delete(token);
+    this.#lost.delete(token);
   }
-}
 
-/** The locks that a task has lost, as the log tells it. */
-export function lostIn(
-  lines: readonly Line[],
-  taskId: string,
-  keyOf: (path: string) => string,
-): LockEntry[] {
-  const own = lines.filter((line) => line["taskId"] === taskId && !Array.isArray(line["tokens"]));
-  return [...tell(own, keyOf).values()].flatMap(({ entry, fate }) =>
-    fate === "lost" ? [entry] : [],
-  );
+  #placeOf({ taskId, path }: LockEntry): string {
+    return JSON.stringify([taskId, this.#keyOf(path)]);
+  }
+
+  #prolong(ranges: readonly TokenRange[], expiresAt: unknown): void {
+    if (!isText(expiresAt)) return;
+    for (const [token, { entry, isLost }] of this.told) {
+      if (isLost || !isIn(ranges, token)) continue;
+      this.told.set(token, { entry: { ...entry, expiresAt }, isLost });
+    }
+  }
+
+  /**
+   * Whoever has got a lock again that reaches a path misses the old one no more. One of the same
+   * task on the same path is over even where no line says so.
+   */
+  #forgetBefore(entry: LockEntry): void {
+    const before = this.#tokens.get(this.#placeOf(entry));
+    if (before !== undefined) this.#forget(before);
+    const reach = { key: this.#keyOf(entry.path), mode: entry.mode };
+    for (const token of this.#lost) {
+      const lost = this.told.get(token)?.entry;
+      if (lost?.taskId !== entry.taskId) continue;
+      if (reaches(reach, this.#keyOf(lost.path))) this.#forget(token);
+    }
+  }
 }
 
 /**
- * The locks on exactly this path that the log knows to be held; `null` when it cannot tell: when it
- * knows nothing of the path, or of locks that it says to live on not where they are.
+ * The locks that a task had and has no more: those of which the log says so, and those that are
+ * held by what it says and are not there, because somebody removed or damaged their file.
+ *
+ * @param isThere whether a lock is there, by its token
  */
+export function lostIn(
+  lines: readonly Line[],
+  taskId: string,
+  isThere: (token: number) => boolean,
+  keyOf: (path: string) => string,
+): LockEntry[] {
+  const own = lines.filter((line) => line["taskId"] === taskId);
+  return [...new Telling(own, keyOf).told.values()].flatMap(({ entry, isLost }) =>
+    isLost || !isThere(entry.token) ? [entry] : [],
+  );
+}
+
+/** The locks on some paths that are held by what the log says, as far back as it goes. */
 export function heldIn(
   lines: readonly Line[],
-  path: string,
+  isMeant: (path: string) => boolean,
   keyOf: (path: string) => string,
-): LockEntry[] | null {
-  const key = keyOf(path);
-  const isAbout = (line: Line): boolean => isText(line["path"]) && keyOf(line["path"]) === key;
-  if (!lines.some(isAbout)) return null;
-  const known = new Set(lines.map(({ token }) => token));
-  const isUnknown = ([from, to]: TokenRange): boolean => {
-    if (to - from >= known.size) return true;
-    for (let token = from; token <= to; token += 1) if (!known.has(token)) return true;
-    return false;
-  };
-  if (lines.some((line) => rangesIn(line)?.some(isUnknown) === true)) return null;
-  const about = lines.filter((line) => isAbout(line) || Array.isArray(line["tokens"]));
-  return [...tell(about, keyOf).values()].flatMap(({ entry, fate }) =>
-    fate === "held" ? [entry] : [],
+): LockEntry[] {
+  const about = lines.filter(({ path, tokens }) => {
+    return Array.isArray(tokens) || (isText(path) && isMeant(path));
+  });
+  return [...new Telling(about, keyOf).told.values()].flatMap(({ entry, isLost }) =>
+    isLost ? [] : [entry],
   );
 }
 

@@ -33,6 +33,8 @@ export interface LockEntry {
   readonly lockedAt: string;
   /** ISO 8601. */
   readonly expiresAt: string;
+  /** Of a lock that was upgraded: the token of its first grant. */
+  readonly firstToken?: number | undefined;
   /** With `bindToPid`: the process that it lives no longer than, and what tells it from others. */
   readonly pid?: number | undefined;
   /** When that process began, in ticks of the system since its start; absent where unknown. */
@@ -88,6 +90,7 @@ const HOLDER_FIELDS = {
   ttlMs: integer("How long it lives from its grant or last renewal, in ms.", 1),
   lockedAt: time("When it was granted."),
   expiresAt: time("When it ends unless it is renewed."),
+  firstToken: optional(integer("Of one that was upgraded: the token of its first grant.", 1)),
   ...PROCESS_FIELDS,
 };
 
@@ -119,6 +122,10 @@ export interface LockTicket {
   readonly owner: string;
   readonly mode: LockMode;
   readonly paths: readonly string[];
+  /** Other names that led to the paths over links. */
+  readonly also: readonly string[];
+  /** Above the tokens of all locks that were granted before it came. */
+  readonly token: number;
   /** ISO 8601: when the waiting began. */
   readonly since: string;
   /** ISO 8601: when it will be given up. */
@@ -142,6 +149,8 @@ export const LOCK_TICKET_SHAPE: Shape<LockTicket> = {
     owner: text("Who waits for the task."),
     mode: oneOf("What is asked for.", LOCK_MODES),
     paths: list("What is asked for.", text("Relative to the project.")),
+    also: list("Other names that led there over links.", text("One of them.")),
+    token: integer("Above those of all locks that were granted before it came.", 1),
     since: time("When the waiting began."),
     until: time("When it will be given up."),
     seenAt: time("When it last showed that it still waits."),
@@ -239,11 +248,18 @@ export class Demand {
 // ---- until when ----------------------------------------------------------------------------
 
 /**
- * When a lock ends: as it says, but never further from now than it may live. A clock that was set
- * back would else make it live for as long as the clock went back.
+ * When a lock ends: as it says, but no later than its time after it was seen as it is. A clock that
+ * was set back would else make it live for as long as the clock went back.
+ *
+ * @param seenMs the earliest time, by the clock of now, at which it was seen; now at the latest
  */
-export function endOf({ expiresAt, ttlMs }: LockEntry, nowMs: number): number {
-  return Math.min(Date.parse(expiresAt), nowMs + ttlMs);
+export function endOf({ expiresAt, ttlMs }: LockEntry, seenMs: number): number {
+  return Math.min(Date.parse(expiresAt), seenMs + ttlMs);
+}
+
+/** The token that tells since when a lock has been held: an upgrade is no new beginning. */
+export function firstTokenOf({ firstToken, token }: LockEntry): number {
+  return firstToken ?? token;
 }
 
 /** The process that a lock is bound to; `null` for an unbound one. */

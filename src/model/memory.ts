@@ -13,11 +13,12 @@ import { list, nullable, oneOf, optional, text, time, ulid, type Shape } from ".
 import { toIso } from "./time.ts";
 import { ulidTime } from "./ulid.ts";
 
-const SEVERITIES = ["critical", "high", "medium", "low"] as const;
+/** Every {@link MemorySeverity}, the gravest first. */
+export const MEMORY_SEVERITIES = ["critical", "high", "medium", "low"] as const;
 const DEFAULT_TYPE = "general";
 
 /** How much it matters. */
-export type MemorySeverity = (typeof SEVERITIES)[number];
+export type MemorySeverity = (typeof MEMORY_SEVERITIES)[number];
 
 /** Something that was learnt, as every call returns it: plain data. */
 export interface MemoryEntry {
@@ -94,7 +95,7 @@ export const MEMORY_SHAPE: Shape<MemoryDocument> = {
     lastVerified: optional(nullable(time("When somebody last said that it still holds."))),
     tags: optional(list("Words to find it by.", text("A tag."))),
     module: optional(nullable(text("The part of the project that it is about."))),
-    severity: optional(nullable(oneOf("How much it matters.", SEVERITIES))),
+    severity: optional(nullable(oneOf("How much it matters.", MEMORY_SEVERITIES))),
     createdAt: time("When it was learnt."),
     deletedAt: optional(nullable(time("When it was deleted; a tombstone."))),
   },
@@ -182,5 +183,5 @@ export function memoryOf(document: MemoryDocument): MemoryEntry {
 
 function severityOf(doing: string, severity: unknown): MemorySeverity | undefined {
   if (severity === undefined) return undefined;
-  return requireWord(doing, "severity", severity, SEVERITIES);
+  return requireWord(doing, "severity", severity, MEMORY_SEVERITIES);
 }

@@ -4,6 +4,8 @@
  * others. They roll over, and only the last files are kept.
  */
 
+import { isUtf8 } from "node:buffer";
+
 import type { Disk } from "../disk/disk.ts";
 import { tailOf } from "./apply.ts";
 import { checksum, digest } from "./hash.ts";
@@ -16,7 +18,8 @@ import type { Overlay } from "./overlay.ts";
 const FILE_BYTES = 1024 * 1024;
 /** So many files are kept, the one that grows among them. */
 const KEPT_FILES = 4;
-const SUFFIX = ".jsonl";
+/** Files of such logs end so. */
+export const SUFFIX = ".jsonl";
 const LF = 10;
 
 /** A line, before it has a name of its own. */
@@ -37,10 +40,12 @@ export function localLogChanges(
   lines: readonly LocalLine[],
   options: LocalLogOptions,
 ): FileChange[] {
-  const files = names.filter((name) => name.endsWith(SUFFIX));
+  const named = names.filter((name) => name.endsWith(SUFFIX));
+  // What else bears such a name, a folder or a link, takes no line and is left where it is.
+  const files = named.filter((name) => isFileOrNone(disk, inFolder(folder, name)));
   const last = files.at(-1)?.slice(0, -SUFFIX.length) ?? null;
   const now = options.nowMs();
-  let id = last;
+  let id = named.at(-1)?.slice(0, -SUFFIX.length) ?? null;
   const encoded = lines.map((line) => {
     id = options.newUlid(id, now);
     return { id, text: `${JSON.stringify({ id, at: options.toIso(now), ...line })}\n` };
@@ -57,10 +62,17 @@ export function localLogChanges(
   ];
   for (const name of files.slice(0, Math.max(0, files.length + 1 - KEPT_FILES))) {
     const path = inFolder(folder, name);
-    const text = disk.readText(path);
-    if (text !== null) changes.push({ drop: path, pre: digest(text) });
+    const bytes = disk.read(path);
+    // Bytes that are no text are none of ours: they go to the quarantine.
+    const pre = bytes !== null && isUtf8(bytes) ? digest(bytes.toString("utf8")) : null;
+    if (bytes !== null) changes.push({ drop: path, pre });
   }
   return changes;
+}
+
+/** A name that only a commit has given yet has no file. */
+function isFileOrNone(disk: Disk, path: string): boolean {
+  return disk.stat(path)?.isFile() !== false;
 }
 
 /** Where a file ends and with what; `null` when it is not to be appended to. */
@@ -82,8 +94,17 @@ function endOf(disk: Disk, overlay: Overlay, path: string): { at: number; tail: 
   }
 }
 
+/** What a log has under a name of its files that is none: a folder, a link, a pipe. */
+export function noFilesIn(disk: Disk, folder: string, names: readonly string[]): string[] {
+  return names
+    .filter((name) => name.endsWith(SUFFIX))
+    .map((name) => inFolder(folder, name))
+    .filter((path) => !isFileOrNone(disk, path));
+}
+
 /**
- * Every line that is whole, oldest first; what a power cut left of others is passed over.
+ * Every line that is whole, oldest first; what a power cut left of others is passed over, and so
+ * are {@link noFilesIn}.
  *
  * @param holding only lines whose text holds this: the others need not be taken apart
  */
@@ -97,15 +118,31 @@ export function readLocalLog(
   const lines: LocalLine[] = [];
   for (const name of names) {
     if (!name.endsWith(SUFFIX)) continue;
-    const path = inFolder(folder, name);
-    const stat = disk.stat(path);
-    const bytes = overlay.segment(path, disk.read(path), stat?.mtimeMs ?? 0);
+    const bytes = bytesOf(disk, overlay, inFolder(folder, name));
     for (const text of (bytes?.toString("utf8") ?? "").split("\n").slice(0, -1)) {
       const line = text.includes(holding) ? parsed(text) : null;
       if (line !== null) lines.push(line);
     }
   }
   return lines;
+}
+
+/** The bytes of every line of one file, whole or not; the last ones have no end yet. */
+export function localLogLines(disk: Disk, overlay: Overlay, path: string): Buffer[] {
+  const lines: Buffer[] = [];
+  const bytes = bytesOf(disk, overlay, path) ?? Buffer.alloc(0);
+  for (let from = 0; ;) {
+    const end = bytes.indexOf(LF, from);
+    if (end < 0) return [...lines, bytes.subarray(from)];
+    lines.push(bytes.subarray(from, end));
+    from = end + 1;
+  }
+}
+
+function bytesOf(disk: Disk, overlay: Overlay, path: string): Buffer | null {
+  const stat = disk.stat(path);
+  if (stat?.isFile() === false) return null;
+  return overlay.segment(path, disk.read(path), stat?.mtimeMs ?? 0);
 }
 
 function parsed(text: string): LocalLine | null {

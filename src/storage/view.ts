@@ -4,6 +4,7 @@
  */
 
 import { FlowError } from "../errors.ts";
+import { AddedNames } from "./added-names.ts";
 import { entryOf, NO_STAT, type Document, type FileEntry, type Files } from "./files.ts";
 import { folderOf, inFolder, nameOf } from "./layout.ts";
 import type { LocalLine } from "./local-log.ts";
@@ -111,11 +112,7 @@ export class Writing {
   /** The time of the last event that this write adds to each stream. */
   readonly #lastOf = new Map<string, string>();
   /** Names of files that this write makes, by folder. */
-  readonly #added = new Map<string, Set<string>>();
-  readonly #names = new Map<
-    string,
-    { below: readonly string[]; added: number; names: readonly string[] }
-  >();
+  readonly #added = new Map<string, AddedNames>();
   /** The events of this call, and those of the calls it took over, each a batch of its own. */
   #events: NumberedEvent[] = [];
   readonly #batches: NumberedEvent[][] = [];
@@ -211,14 +208,7 @@ export class Writing {
 
   names(folder: string): readonly string[] {
     const below = this.#parent === null ? this.#base.names(folder) : this.#parent.names(folder);
-    const added = this.#added.get(folder);
-    if (added === undefined) return below;
-    // The same list while nothing is added: readers keep an index of it.
-    const known = this.#names.get(folder);
-    if (known?.below === below && known.added === added.size) return known.names;
-    const names = [...new Set([...below, ...added])].sort();
-    this.#names.set(folder, { below, added: added.size, names });
-    return names;
+    return this.#added.get(folder)?.over(below) ?? below;
   }
 
   /** Replaces or makes a document. */
@@ -235,9 +225,9 @@ export class Writing {
   }
 
   #add(folder: string, name: string): void {
-    const names = this.#added.get(folder);
-    if (names === undefined) this.#added.set(folder, new Set([name]));
-    else names.add(name);
+    let names = this.#added.get(folder);
+    if (names === undefined) this.#added.set(folder, (names = new AddedNames()));
+    names.add(name);
     // A folder that a commit makes is a name in the one above it.
     if (folder !== "") this.#add(folderOf(folder), nameOf(folder));
   }

@@ -29,7 +29,13 @@ import {
 import { Documents } from "./documents.ts";
 import { commitNoted, noteWith } from "./noted-commit.ts";
 import type { FindingListener } from "./told.ts";
-import { fileOfGivenUlid, fileOfUlid, namedAfterUlid, nextUlidIn } from "./ulid-files.ts";
+import {
+  fileOfGivenUlid,
+  fileOfUlid,
+  namedAfterUlid,
+  nextUlidIn,
+  shortened,
+} from "./ulid-files.ts";
 import { waitFor } from "./waiting.ts";
 
 /** Which approvals a list holds. */
@@ -101,7 +107,7 @@ export class Approvals {
     );
     return stored
       .map(({ value }) => value)
-      .filter((one) => isLiving(one) && (status === undefined || one.status === status))
+      .filter((one) => status === undefined || one.status === status)
       .sort(newestFirst)
       .map(approvalOf);
   }
@@ -200,9 +206,9 @@ export class Approvals {
   #find(view: Reading | Writing, id: string): ApprovalDocument {
     const name = fileOfGivenUlid(id);
     const document = name === null ? null : this.#documents.read(view, APPROVALS, name);
-    if (document !== null && isLiving(document)) return document;
+    if (document !== null) return document;
     throw new FlowError("NOT_FOUND", `There is no approval ${shown(id)}`, {
-      context: { kind: "approval", id: id.slice(0, MAX_ID_SHOWN) },
+      context: { kind: "approval", id: shortened(id) },
     });
   }
 
@@ -224,11 +230,4 @@ export class Approvals {
 /** The documents of all approvals. */
 export function approvalDocuments(findings: FindingListener): Documents<ApprovalDocument> {
   return new Documents(APPROVAL_SHAPE, findings, namedAfterUlid);
-}
-
-/** An id of ours is 26 characters long; what is none may have any length. */
-const MAX_ID_SHOWN = 100;
-
-function isLiving({ deletedAt = null }: ApprovalDocument): boolean {
-  return deletedAt === null;
 }

@@ -15,11 +15,14 @@ import type { CheckpointKind, Described } from "./checkpoint-kinds.ts";
 import { isDamaged, kindOfPath, type FoundDocument, type ScopeLook } from "./checkpoint-look.ts";
 import type { Damaged } from "./document-decode.ts";
 import { leaseName } from "./feature-files.ts";
+import { uidMadeOf } from "./feature-names.ts";
 
 /** A document that gets another text. */
 export interface Rewrite extends RestoredDocument {
   readonly kind: CheckpointKind;
   readonly text: string;
+  /** Whether it bore the uid of another document: what befalls it befalls that one not. */
+  readonly isCopy?: boolean;
   /** `null` for no file and for a damaged one. */
   readonly before: Described | null;
   readonly after: Described | null;
@@ -63,9 +66,13 @@ export function planRestore(
     if ("text" in planned) rewrites.push(planned);
   };
   for (const target of targets.values()) add(broughtBack(target, look.documents.get(target.path)));
-  for (const found of look.documents.values()) {
+  const bearers = new Set([...targets.values()].map(uidKeyOf));
+  for (const found of [...look.documents.values()].sort(byPath)) {
     if (targets.has(found.path)) continue;
-    const planned = buried(found, spared.includes(found.path), nowIso);
+    const key = uidKeyOf({ path: found.path, describe: () => usable(found.described) });
+    const isCopy = key !== null && bearers.has(key);
+    bearers.add(key);
+    const planned = buried(found, { isSpared: spared.includes(found.path), isCopy, nowIso });
     if (planned !== null) add(planned);
   }
   documents.sort(byPath);
@@ -98,16 +105,22 @@ function fileNow(
   byUid: ReadonlyMap<string, string>,
 ): string {
   if (look.documents.has(path)) return path;
+  const key = uidKeyOf({ path, describe });
+  return (key === null ? undefined : byUid.get(key)) ?? path;
+}
+
+/** A uid is a document's own in its folder; `null` for kinds without, and for damaged ones. */
+function uidKeyOf({ path, describe }: Pick<Target, "path" | "describe">): string | null {
   const uid = describe()?.uid ?? null;
-  return (uid === null ? undefined : byUid.get(inFolder(folderOf(path), uid))) ?? path;
+  return uid === null ? null : inFolder(folderOf(path), uid);
 }
 
 /** Files by the uid that they bear, in their folder. */
 function indexByUid(look: ScopeLook): ReadonlyMap<string, string> {
   const index = new Map<string, string>();
   for (const { path, described } of look.documents.values()) {
-    const uid = usable(described)?.uid ?? null;
-    if (uid !== null) index.set(inFolder(folderOf(path), uid), path);
+    const key = uidKeyOf({ path, describe: () => usable(described) });
+    if (key !== null) index.set(key, path);
   }
   return index;
 }
@@ -130,19 +143,23 @@ function broughtBack(
   return { path, change: changeOf(was, is), kind, text, before, after };
 }
 
-/** What came since, as a tombstone; `null` where it is one. */
+/**
+ * What came since, as a tombstone; `null` where it is one. A copy, made by hand of a document that
+ * stays, gets a uid of its own: its end would else be told as that of the other one.
+ */
 function buried(
   found: FoundDocument,
-  isSpared: boolean,
-  nowIso: string,
+  { isSpared, isCopy, nowIso }: { isSpared: boolean; isCopy: boolean; nowIso: string },
 ): RestoredDocument | Rewrite | null {
   const { path, kind, text } = found;
   const before = usable(found.described);
   if (before === null || text === null || isSpared) return { path, change: "left" };
   if (before.isTombstone) return null;
-  const tombstone = patchJson(text, tombstoneOf(before, nowIso), [], kind.keys);
+  const set = tombstoneOf(before, nowIso);
+  if (isCopy) set.set("uid", uidMadeOf(path));
+  const tombstone = patchJson(text, set, [], kind.keys);
   const after = usable(kind.describe(entryOf(path, tombstone, NO_STAT)));
-  return { path, change: "deleted", kind, text: tombstone, before, after };
+  return { path, change: "deleted", kind, text: tombstone, isCopy, before, after };
 }
 
 /** What `delete` writes too: nobody holds a feature that is gone, and events name it by its uid. */
@@ -172,7 +189,8 @@ function leasesAfter(
   present: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string | null> {
   const leases = new Map<string, string | null>();
-  for (const { before, after } of rewrites) {
+  for (const { before, after, isCopy = false } of rewrites) {
+    if (isCopy) continue;
     const feature = after?.feature ?? before?.feature ?? null;
     if (feature === null || sameJson(claimIn(before), claimIn(after))) continue;
     const path = inFolder(CLAIMS, leaseName(uidOf(feature)));
@@ -187,6 +205,6 @@ function claimIn(described: Described | null): FeatureDocument["claim"] {
   return feature?.inProgress === true ? (feature.claim ?? null) : null;
 }
 
-function byPath(left: RestoredDocument, right: RestoredDocument): number {
+function byPath(left: { readonly path: string }, right: { readonly path: string }): number {
   return left.path < right.path ? -1 : 1;
 }

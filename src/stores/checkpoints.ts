@@ -13,19 +13,17 @@ import {
   type RestoredCheckpoint,
 } from "../model/checkpoints.ts";
 import { FlowError } from "../errors.ts";
-import { uidOf, wordOf, type FeatureWord } from "../model/feature.ts";
-import { requireText } from "../model/given.ts";
+import { flagOrFalse, requireText } from "../model/given.ts";
 import { shown } from "../model/json-values.ts";
 import { toIso } from "../model/time.ts";
 import { folderOf, nameOf } from "../storage/layout.ts";
-import type { EventDraft, Reading, Writing } from "../storage/view.ts";
+import type { Reading, Writing } from "../storage/view.ts";
 import { requireBearable, tooLarge } from "./call-size.ts";
-import { changeDraft } from "./change-events.ts";
+import { logRestored } from "./checkpoint-events.ts";
 import { CheckpointFiles, dropCheckpoint, writeCheckpoint } from "./checkpoint-files.ts";
-import type { Described } from "./checkpoint-kinds.ts";
 import { isDamaged, lookAt, type ScopeLook } from "./checkpoint-look.ts";
-import { planRestore, type RestorePlan, type Rewrite } from "./checkpoint-plan.ts";
-import { attribution, requireNote, type ChangeNote, type StoreContext } from "./context.ts";
+import { planRestore, type RestorePlan } from "./checkpoint-plan.ts";
+import { requireNote, type ChangeNote, type StoreContext } from "./context.ts";
 
 /** What is saved, and over what. */
 export interface SaveCheckpointOptions extends ChangeNote {
@@ -63,7 +61,7 @@ export class Checkpoints {
     const doing = "Cannot save the checkpoint";
     requireText(doing, "name", name);
     const scope = requireScope(doing, requireNote(options).scope);
-    const replace = requireFlag(doing, "replace", options.replace);
+    const replace = flagOrFalse(doing, "replace", options.replace);
     return this.#commit((write) => {
       const files = this.#files(write);
       if (!replace && files.has(name)) throw isTaken(name);
@@ -94,7 +92,7 @@ export class Checkpoints {
   async restore(name: string, options: RestoreCheckpointOptions = {}): Promise<RestoredCheckpoint> {
     const doing = "Cannot restore the checkpoint";
     requireText(doing, "name", name);
-    const dryRun = requireFlag(doing, "dryRun", requireNote(options).dryRun);
+    const dryRun = flagOrFalse(doing, "dryRun", requireNote(options).dryRun);
     if (dryRun) {
       return this.#context.storage.read((view) => {
         const { manifest, plan } = this.#plan(view, name);
@@ -106,7 +104,7 @@ export class Checkpoints {
       if (plan.rewrites.length === 0) return restored(manifest, plan, null);
       const saved = this.#saveReplaced(write, manifest, look, options);
       carryOut(write, plan);
-      this.#log(write, manifest, plan, saved, options);
+      logRestored(this.#context, write, { manifest, plan, saved }, options);
       return restored(manifest, plan, saved);
     });
   }
@@ -212,27 +210,6 @@ export class Checkpoints {
     return { manifest, plan, look };
   }
 
-  #log(
-    write: Writing,
-    { name, createdAt, scope }: CheckpointDocument,
-    { documents, rewrites }: RestorePlan,
-    saved: string,
-    note: ChangeNote,
-  ): void {
-    const by = attribution(this.#context, note);
-    const counts = countChanges(documents);
-    const { id: causedBy } = write.append({
-      stream: `checkpoint:${name}`,
-      type: "checkpoint_restored",
-      ...by,
-      payload: { checkpoint: name, createdAt, scope, saved, ...counts },
-    });
-    for (const rewrite of rewrites) {
-      const event = featureEvent(this.#context, rewrite, note) ?? documentEvent(rewrite, name, by);
-      if (event !== null) write.append({ ...event, causedBy });
-    }
-  }
-
   #now(): string {
     return toIso(this.#context.nowMs());
   }
@@ -261,52 +238,6 @@ function carryOut(write: Writing, { rewrites, leases }: RestorePlan): void {
     if (text === null) write.drop(folderOf(path), nameOf(path));
     else write.put(folderOf(path), nameOf(path), text);
   }
-}
-
-/** What explains the state of a feature to whoever compares files with the log. */
-function featureEvent(
-  context: StoreContext,
-  { before, after }: Rewrite,
-  note: ChangeNote,
-): EventDraft | null {
-  const feature = after?.feature ?? null;
-  if (feature === null) return null;
-  const [was, is] = [wordIn(before), wordOf(feature)];
-  const state =
-    is === "deleted"
-      ? { eventType: "deleted", field: null, oldValue: null, newValue: null }
-      : { eventType: "restored", field: "status", oldValue: was, newValue: is };
-  const subject = { featureId: feature.id, featureUid: uidOf(feature), agent: null };
-  return changeDraft(context, { ...subject, ...state }, note);
-}
-
-/** `null` for what was not there, or could not be read. */
-function wordIn(described: Described | null): FeatureWord | null {
-  const feature = described?.feature ?? null;
-  const word = feature === null ? "deleted" : wordOf(feature);
-  return word === "deleted" ? null : word;
-}
-
-/** `null` where a damaged text comes back: nobody can say what it is. */
-function documentEvent(
-  { kind, change, after }: Rewrite,
-  checkpoint: string,
-  by: Pick<EventDraft, "agent" | "source" | "metadata">,
-): EventDraft | null {
-  if (after === null) return null;
-  const { stream, payload } = after.subject;
-  return { stream, type: kind.eventType, ...by, payload: { ...payload, change, checkpoint } };
-}
-
-function requireFlag(doing: string, field: string, value: unknown): boolean {
-  if (value === undefined || typeof value === "boolean") return value ?? false;
-  throw new FlowError(
-    "BAD_REQUEST",
-    `${doing}: ${field} must be true or false, not ${shown(value)}`,
-    {
-      context: { field },
-    },
-  );
 }
 
 function isTaken(name: string): FlowError {

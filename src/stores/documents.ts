@@ -75,25 +75,6 @@ export class Documents<T extends object> {
    * @throws FlowError `IO` of a passing kind: the list would lack what is only busy now.
    */
   list(view: Reading | Writing, folder: string): Stored<T>[] {
-    return this.#list(view, folder, (bad) => {
-      if (bad.error.retryable) throw bad.error;
-      this.#findings.report(bad.finding);
-    });
-  }
-
-  /**
-   * Every living document of a folder, for a gate: it must not pass because a file could not be read.
-   *
-   * @throws FlowError `CORRUPT` or `IO` of the first that cannot be used.
-   */
-  listAll(view: Reading | Writing, folder: string): Stored<T>[] {
-    return this.#list(view, folder, (bad) => {
-      this.#findings.report(bad.finding);
-      throw bad.error;
-    });
-  }
-
-  #list(view: Reading | Writing, folder: string, onBad: (bad: Damaged) => void): Stored<T>[] {
     const stored: Stored<T>[] = [];
     for (const file of view.list(folder)) {
       if (!isDocumentName(nameOf(file.path))) continue;
@@ -102,9 +83,10 @@ export class Documents<T extends object> {
         this.#findings.fine(file.path);
         if (isTombstone(this.#shape, decoded.value)) continue;
         stored.push({ name: nameOf(file.path), value: decoded.value });
-      } else {
-        onBad(decoded);
+        continue;
       }
+      if (decoded.error.retryable) throw decoded.error;
+      this.#findings.report(decoded.finding);
     }
     return stored;
   }

@@ -8,17 +8,24 @@ import {
   type LockRequest,
   type Refused,
 } from "../model/lock-decisions.ts";
-import { LockDraft, locksOf, type LockWorld } from "../model/lock-draft.ts";
+import { byPath, LockDraft, locksOf, type LockWorld } from "../model/lock-draft.ts";
 import { inTheWayOf, type InTheWay } from "../model/lock-errors.ts";
-import { highestTokenIn } from "../model/lock-log.ts";
-import { boundTo } from "../model/locks.ts";
+import { highestTokenIn, lostIn } from "../model/lock-log.ts";
+import { boundTo, type LockEntry, type LockKind } from "../model/locks.ts";
 import { toIso } from "../model/time.ts";
-import type { LocalLine } from "../storage/local-log.ts";
+import { noFilesIn, type LocalLine } from "../storage/local-log.ts";
 import { LOCK_LOG } from "../storage/layout.ts";
 import { Writing, type Reading } from "../storage/view.ts";
 import { requireBearable, tooLarge } from "./call-size.ts";
 import type { ChangeNote, StoreContext } from "./context.ts";
-import { LockFiles, type IsAlive } from "./lock-files.ts";
+import {
+  clearedLines,
+  moveAside,
+  refuseNoFolder,
+  unreadableSegments,
+  type DamagedFile,
+} from "./lock-damage.ts";
+import { LockFiles, type IsAlive, type StoredWorld } from "./lock-files.ts";
 import { waitFor } from "./waiting.ts";
 
 /** How often one who waits looks whether it is free. */
@@ -37,6 +44,12 @@ const LATEST_TOKEN_MS = Date.UTC(2200, 0, 1);
 export interface WaitOptions {
   readonly waitMs: number;
   readonly signal: AbortSignal | undefined;
+}
+
+/** A place in the queue, and the token that tells which locks were granted before. */
+interface Place {
+  readonly ticket: number;
+  readonly token: number;
 }
 
 /** What asking came to. */
@@ -58,14 +71,46 @@ export class LockCommits {
   }
 
   /** Changes locks; those that count no more are taken out in the same commit. */
-  async change<T>(note: ChangeNote, decide: (draft: LockDraft, write: Writing) => T): Promise<T> {
+  async change<T>(
+    note: ChangeNote,
+    decide: (draft: LockDraft, write: Writing, world: StoredWorld) => T,
+  ): Promise<T> {
     const commit = this.#context.storage.commit((write) => {
-      const draft = new LockDraft(this.files.world(write));
-      const result = decide(draft, write);
+      const world = this.files.world(write);
+      refuseNoFolder(write, LOCK_LOG, this.#context.findings);
+      const draft = new LockDraft(world);
+      const result = decide(draft, write, world);
       this.files.carryOut(write, draft, note);
       return result;
     });
     return tooLarge(commit);
+  }
+
+  /**
+   * A change that also takes damaged files away. Of those that a commit cannot take away, none
+   * goes in a transaction: it may yet be undone.
+   *
+   * @param decide how many locks it took away
+   * @returns that, and how many damaged files.
+   */
+  async clear(
+    note: ChangeNote,
+    isMeant: (file: DamagedFile) => boolean,
+    decide: (draft: LockDraft, write: Writing) => number,
+  ): Promise<number> {
+    const isInside = await this.#isInside();
+    const { count, others } = await this.change(note, (draft, write, world) => {
+      const meant = world.damaged.filter((file) => isMeant(file) && (file.isFile || !isInside));
+      const files = meant.filter(({ isFile }) => isFile);
+      if (meant.length > 0) {
+        const { nowMs, keyOf } = world;
+        for (const line of clearedLines(meant, this.lines(write), keyOf, nowMs)) draft.note(line);
+        this.files.clear(write, files);
+      }
+      const others = meant.filter(({ isFile }) => !isFile);
+      return { count: decide(draft, write) + files.length, others };
+    });
+    return count + others.filter((file) => moveAside(this.#context, file)).length;
   }
 
   /**
@@ -74,9 +119,39 @@ export class LockCommits {
    * @param taskId only lines that may be of this task
    */
   lines(view: Reading | Writing, taskId?: string): readonly LocalLine[] {
+    const { storage, findings } = this.#context;
+    refuseNoFolder(view, LOCK_LOG, findings);
+    const damage = unreadableSegments(noFilesIn(storage.disk, LOCK_LOG, view.names(LOCK_LOG)));
+    for (const one of damage) findings.report(one);
+    findings.settle(LOCK_LOG, damage);
     const holding = taskId === undefined ? "" : JSON.stringify(taskId);
-    const logged = this.#context.storage.localLines(view, LOCK_LOG, holding);
+    const logged = storage.localLines(view, LOCK_LOG, holding);
     return view instanceof Writing ? [...logged, ...view.pendingLocal(LOCK_LOG)] : logged;
+  }
+
+  /**
+   * The locks that a task had and has no more; see `lostIn`.
+   *
+   * @param lines of the log, those of the task at least
+   */
+  lost(draft: LockDraft, lines: readonly LocalLine[], taskId: string): LockEntry[] {
+    const all = [...lines, ...draft.lines];
+    const there = new Set(draft.ofTask(taskId).map(({ token }) => token));
+    return lostIn(all, taskId, (token) => there.has(token), draft.world.keyOf).sort(byPath);
+  }
+
+  /** What a task has locked, and of what it has lost the paths; the kind where it is known. */
+  async own(taskId: string): Promise<{ path: string; kind?: LockKind }[]> {
+    return this.#context.storage.read((view) => {
+      const world = this.files.world(view);
+      const draft = new LockDraft(world);
+      const lost = this.lost(draft, this.lines(view, taskId), taskId).map(({ path }) => ({ path }));
+      const held = draft.ofTask(taskId).map(({ path }) => {
+        const kind = world.paths.get(path)?.kind;
+        return kind === undefined ? { path } : { path, kind };
+      });
+      return [...lost, ...held];
+    });
   }
 
   // ---- asking --------------------------------------------------------------------------------
@@ -106,14 +181,14 @@ export class LockCommits {
     const { sleep, monotonicMs } = this.#context.storage.options;
     const deadline = monotonicMs() + waitMs;
     const since = toIso(this.#context.nowMs());
-    let place: number | null = null;
+    let place = null as Place | null;
     let showAt = 0;
     let restUntil = 0;
     const look = async (): Promise<Obtained | null> => {
       const begun = monotonicMs();
       if (place !== null && begun < showAt) {
         if (begun < restUntil) return null;
-        const isFree = await this.#isFree(request, place);
+        const isFree = await this.#isFree(request, place.ticket);
         restUntil = monotonicMs() + (monotonicMs() - begun) * REST_SHARE;
         if (!isFree) return null;
       }
@@ -130,52 +205,56 @@ export class LockCommits {
       return (await this.#tryInQueue(request, { place, since, leftMs: 0 }, note)).obtained;
     } catch (error) {
       // Whatever ends the waiting, nobody stands at the place in the queue any more.
-      if (place !== null) await this.#leave(place, note);
+      if (place !== null) await this.#leave(place.ticket, note);
       throw error;
     }
   }
 
   /** Whether a request would be granted now; looks only. */
-  async #isFree(request: LockRequest, place: number): Promise<boolean> {
+  async #isFree(request: LockRequest, ticket: number): Promise<boolean> {
     return this.look((world) => {
       const draft = new LockDraft(world);
-      return decideAcquire(draft, request, place, () => 1).kind === "granted";
+      return decideAcquire(draft, request, ticket, () => 1).kind === "granted";
     });
   }
 
   /** Tries once more; where it is refused, waits on in the queue, or leaves it when the time is over. */
   async #tryInQueue(
     request: LockRequest,
-    { place, since, leftMs }: { place: number | null; since: string; leftMs: number },
+    { place, since, leftMs }: { place: Place | null; since: string; leftMs: number },
     note: ChangeNote,
-  ): Promise<{ readonly obtained: Obtained; readonly place: number | null }> {
+  ): Promise<{ readonly obtained: Obtained; readonly place: Place | null }> {
     return this.change(note, (draft, write) => {
       this.files.sweepQueue(write, note);
-      const obtained = this.#decide(draft, write, request, place);
+      const obtained = this.#decide(draft, write, request, place?.ticket ?? null);
       if (obtained.kind === "granted" || leftMs <= 0) {
-        if (place !== null) this.files.dropTicket(write, place);
+        if (place !== null) this.files.dropTicket(write, place.ticket);
         return { obtained, place: null };
       }
-      const ticket = place ?? this.files.nextTicket(write);
       const { nowMs } = draft.world;
+      const taken = place ?? {
+        ticket: this.files.nextTicket(write),
+        token: this.#tokens(write, draft.world)(),
+      };
       this.files.putTicket(write, {
-        ticket,
+        ...taken,
         taskId: request.taskId,
         owner: request.owner ?? request.actor,
         mode: request.mode,
         paths: request.targets.map(({ path }) => path),
+        also: request.targets.flatMap(({ also }) => also),
         since,
         until: toIso(nowMs + leftMs),
         seenAt: toIso(nowMs),
         ...boundTo(this.#context.storage.options.identity),
       });
-      return { obtained, place: ticket };
+      return { obtained, place: taken };
     });
   }
 
-  async #leave(place: number, note: ChangeNote): Promise<void> {
+  async #leave(ticket: number, note: ChangeNote): Promise<void> {
     try {
-      await this.change(note, (_draft, write) => this.files.dropTicket(write, place));
+      await this.change(note, (_draft, write) => this.files.dropTicket(write, ticket));
     } catch (error) {
       // Others pass by a place at which nobody shows any more; what ended the waiting says more.
       if (!isFlowError(error)) throw error;
@@ -184,10 +263,14 @@ export class LockCommits {
 
   /** In a transaction nobody else could give anything back. */
   async #refuseInside(): Promise<void> {
-    const isInside = await this.#context.storage.read((view) => view instanceof Writing);
-    if (!isInside) return;
+    if (!(await this.#isInside())) return;
     const why = "must be 0 in a transaction: nobody else can release anything before its end";
     throw badField("Cannot lock", "waitMs", why);
+  }
+
+  /** Whether the call is one of a transaction. */
+  async #isInside(): Promise<boolean> {
+    return this.#context.storage.read((view) => view instanceof Writing);
   }
 
   /**
@@ -209,7 +292,7 @@ export class LockCommits {
     const isKnown = write.nextId(TOKEN_KIND, 0) > 1;
     const logged = isKnown ? 0 : highestTokenIn(this.lines(write));
     let highest = Math.max(byTime, logged);
-    for (const { token } of locksOf(world)) highest = Math.max(highest, token);
+    for (const { token } of [...locksOf(world), ...world.queue]) highest = Math.max(highest, token);
     return highest;
   }
 }

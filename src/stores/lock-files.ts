@@ -1,6 +1,6 @@
 /** Locks and those who wait for them as files: how they are read, written and put aside. */
 import type { Finding } from "../finding.ts";
-import type { DamagedLock, LockDraft, LockedPath, LockWorld } from "../model/lock-draft.ts";
+import type { LockDraft, LockedPath, LockWorld } from "../model/lock-draft.ts";
 import type { LockLine } from "../model/lock-log.ts";
 import {
   LOCK_SHAPE,
@@ -15,13 +15,12 @@ import {
 import { toIso } from "../model/time.ts";
 import { isFault } from "../storage/files.ts";
 import { formatJson } from "../storage/json-text.ts";
-import { inFolder, LOCK_LOG, LOCK_QUEUE, LOCKS, nameOf, QUARANTINE } from "../storage/layout.ts";
-import { decodeName } from "../storage/names.ts";
+import { inFolder, LOCK_LOG, LOCK_QUEUE, LOCKS, nameOf } from "../storage/layout.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import type { ChangeNote, StoreContext } from "./context.ts";
-import { unreadable } from "./document-decode.ts";
 import { Documents, fileNameFor, namedAfter } from "./documents.ts";
 import { isDocumentName } from "./feature-names.ts";
+import { damagedFile, putAside, refuseNoFolder, type DamagedFile } from "./lock-damage.ts";
 import type { FindingListener } from "./told.ts";
 
 const SUFFIX = ".json";
@@ -32,6 +31,11 @@ const TICKET_KIND = "local:lock-ticket";
 
 /** How processes are told apart and asked after; see `disk/machine.ts`. */
 export type IsAlive = (process: LockProcess) => boolean | null;
+
+/** The locks as their files show them. */
+export interface StoredWorld extends LockWorld {
+  readonly damaged: readonly DamagedFile[];
+}
 
 /** The files of locks, each named after its path. */
 export function lockDocuments(findings: FindingListener): Documents<LockDocument> {
@@ -59,6 +63,8 @@ export class LockFiles {
   readonly #locks: Documents<LockDocument>;
   readonly #tickets: Documents<LockTicket>;
   readonly #entries = new WeakMap<LockDocument, readonly LockEntry[]>();
+  /** When each lock was first seen as it is: the earliest time that the clock showed then. */
+  readonly #seen = new WeakMap<LockEntry, number>();
 
   constructor(context: StoreContext, keyOf: (path: string) => string, isAlive: IsAlive) {
     this.#context = context;
@@ -73,34 +79,37 @@ export class LockFiles {
   /**
    * The locks as they are now. Files that cannot be used are reported, and stand in `damaged`.
    *
-   * @throws FlowError `IO` of a passing kind.
+   * @throws FlowError `IO` of a passing kind; `CORRUPT` when something else stands where a folder
+   * belongs.
    */
-  world(view: Reading | Writing): LockWorld {
+  world(view: Reading | Writing): StoredWorld {
+    refuseNoFolder(view, LOCKS, this.#context.findings);
+    refuseNoFolder(view, LOCK_QUEUE, this.#context.findings);
+    const nowMs = this.#context.nowMs();
     const paths = new Map<string, LockedPath>();
-    const damaged: DamagedLock[] = [];
+    const damaged: DamagedFile[] = [];
     const found: Finding[] = [];
     for (const file of view.list(LOCKS)) {
       if (!isDocumentName(nameOf(file.path))) continue;
       const decoded = this.#locks.decode(file);
       if ("value" in decoded) {
         const { path, kind } = decoded.value;
-        paths.set(path, { kind, holders: this.#entriesOf(decoded.value) });
+        paths.set(path, { kind, holders: this.#entriesOf(decoded.value, nowMs) });
         continue;
       }
       if (decoded.error.retryable) throw decoded.error;
       found.push(decoded.finding);
       this.#context.findings.report(decoded.finding);
-      const name = nameOf(file.path);
-      const path = decodeName(name.slice(0, -SUFFIX.length));
-      damaged.push({ name, file: file.path, path, error: decoded.error });
+      damaged.push(damagedFile(file, decoded));
     }
     this.#context.findings.settle(LOCKS, found);
     const known = new Map<string, boolean | null>();
     return {
-      nowMs: this.#context.nowMs(),
+      nowMs,
       paths,
       damaged,
-      queue: this.#queue(view),
+      queue: this.#queue(view, nowMs),
+      seenMs: (entry) => this.#seen.get(entry) ?? nowMs,
       keyOf: this.#keyOf,
       isAlive: (process) => {
         const key = JSON.stringify(process);
@@ -111,18 +120,20 @@ export class LockFiles {
   }
 
   /** The locks in a document, made once as long as its file stays as it is. */
-  #entriesOf(document: LockDocument): readonly LockEntry[] {
-    const known = this.#entries.get(document);
-    if (known !== undefined) return known;
-    const { path, holders } = document;
-    const entries = holders.map((holder) => lockOf({ path, ...holder }, undefined));
-    this.#entries.set(document, entries);
+  #entriesOf(document: LockDocument, nowMs: number): readonly LockEntry[] {
+    let entries = this.#entries.get(document);
+    if (entries === undefined) {
+      const { path, holders } = document;
+      entries = holders.map((holder) => lockOf({ path, ...holder }, undefined));
+      this.#entries.set(document, entries);
+    }
+    for (const entry of entries)
+      this.#seen.set(entry, Math.min(this.#seen.get(entry) ?? nowMs, nowMs));
     return entries;
   }
 
   /** Who waits now, in the order of the queue. */
-  #queue(view: Reading | Writing): LockTicket[] {
-    const nowMs = this.#context.nowMs();
+  #queue(view: Reading | Writing, nowMs: number): LockTicket[] {
     return this.#tickets
       .list(view, LOCK_QUEUE)
       .map(({ value }) => value)
@@ -146,10 +157,11 @@ export class LockFiles {
       if (holders.length === 0) write.drop(LOCKS, name);
       else this.#locks.write(write, LOCKS, name, { path, kind, holders: holders.map(stored) });
     }
-    for (const line of draft.lines) this.#log(write, line, note);
+    for (const line of draft.lines) this.log(write, line, note);
   }
 
-  #log(write: Writing, line: LockLine, { agent, source, note }: ChangeNote): void {
+  /** Adds a line to the log of locks. */
+  log(write: Writing, line: LockLine, { agent, source, note }: ChangeNote): void {
     write.appendLocal(LOCK_LOG, {
       ...line,
       agent: agent ?? this.#context.actor,
@@ -158,36 +170,9 @@ export class LockFiles {
     });
   }
 
-  /**
-   * Takes damaged lock files away; their bytes go to `local/quarantine/`.
-   *
-   * @throws FlowError `CORRUPT` or `IO` for one that is no file, or cannot be read.
-   */
-  clear(write: Writing, damaged: readonly DamagedLock[], note: ChangeNote): void {
-    for (const { name, path } of damaged) this.#putAside(write, LOCKS, name, path, note);
-  }
-
-  #putAside(
-    write: Writing,
-    folder: string,
-    name: string,
-    path: string | null,
-    note: ChangeNote,
-  ): void {
-    const document = write.get(folder, name);
-    if (document === null) return;
-    const at = toIso(this.#context.nowMs());
-    const file = inFolder(folder, name);
-    if (!isFault(document)) {
-      const kept = `${this.#context.newUid()}-${name}`;
-      const why = { path: file, kept, at, reason: "a damaged file of locks was cleared" };
-      write.put(QUARANTINE, kept, document.text);
-      write.put(QUARANTINE, `${kept}.why.json`, formatJson(why));
-    } else if (document.fault.code !== "CORRUPT") throw unreadable(document).error;
-    // Bytes that are no text go to the quarantine when the file goes: no commit made them.
-    write.drop(folder, name);
-    const known = path === null ? {} : { path };
-    this.#log(write, { at, event: "cleared", ...known, file }, note);
+  /** Takes damaged files away; their bytes go to `local/quarantine/`. */
+  clear(write: Writing, files: readonly DamagedFile[]): void {
+    for (const { name } of files) putAside(write, this.#context, LOCKS, name);
   }
 
   // ---- the queue -----------------------------------------------------------------------------
@@ -220,8 +205,10 @@ export class LockFiles {
       const name = nameOf(file.path);
       if (!("value" in decoded)) {
         // What cannot be put aside is nobody's place in the queue all the same.
-        if (!isFault(file) || file.fault.code === "CORRUPT")
-          this.#putAside(write, LOCK_QUEUE, name, null, note);
+        if (isFault(file) && file.fault.code !== "CORRUPT") continue;
+        putAside(write, this.#context, LOCK_QUEUE, name);
+        const at = toIso(nowMs);
+        this.log(write, { at, event: "cleared", file: inFolder(LOCK_QUEUE, name) }, note);
       } else if (this.#isOver(decoded.value, nowMs)) write.drop(LOCK_QUEUE, name);
     }
   }

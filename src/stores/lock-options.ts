@@ -45,9 +45,9 @@ export interface LockHeartbeat {
   /** How many locks go on living. */
   readonly extended: number;
   /**
-   * The locks that the task had and has no more, by path: expired, taken away, or bound to a
-   * process that ended. Told again by every heartbeat until the task locks the path anew or
-   * releases it.
+   * The locks that the task had and has no more, by path: expired, taken away, bound to a process
+   * that ended, or of a file that was removed by hand or cannot be used. Told again by every
+   * heartbeat until the task locks the path anew or releases it. Known from this clone's log.
    */
   readonly lost: LockEntry[];
 }

@@ -5,53 +5,24 @@
  */
 
 import { badField, requireText } from "../model/given.ts";
-import { shown } from "../model/json-values.ts";
 import {
   decideHeartbeat,
   decideRelease,
   decideReleaseAll,
-  holdersInTheWay,
-  refuseDamaged,
   type LockRequest,
 } from "../model/lock-decisions.ts";
-import {
-  byPath,
-  holderOf,
-  LockDraft,
-  locksOf,
-  shownLock,
-  standingOf,
-  type DamagedLock,
-  type LockWorld,
-} from "../model/lock-draft.ts";
-import { lockedError, lockLost } from "../model/lock-errors.ts";
-import {
-  judgeAcquire,
-  requireMode,
-  requirePaths,
-  type AcquireLocksInput,
-} from "../model/lock-inputs.ts";
-import {
-  eventsAbout,
-  heldIn,
-  lockEventOf,
-  loggedPart,
-  lostIn,
-  type LockEvent,
-} from "../model/lock-log.ts";
-import {
-  Demand,
-  reaches,
-  type LockEntry,
-  type LockHolder,
-  type LockProcess,
-} from "../model/locks.ts";
+import { holderOf, shownLock, type LockDraft } from "../model/lock-draft.ts";
+import { lockedError } from "../model/lock-errors.ts";
+import { judgeAcquire, requirePaths, type AcquireLocksInput } from "../model/lock-inputs.ts";
+import { loggedPart, type LockEvent } from "../model/lock-log.ts";
+import type { LockEntry, LockHolder, LockKind, LockProcess } from "../model/locks.ts";
 import { toIso } from "../model/time.ts";
 import type { Writing } from "../storage/view.ts";
-import { requireNote, requireOptions, type ChangeNote, type StoreContext } from "./context.ts";
+import { requireNote, type ChangeNote, type StoreContext } from "./context.ts";
 import { fileNameFor } from "./documents.ts";
 import { LockCommits, type Obtained } from "./lock-commits.ts";
 import type { IsAlive } from "./lock-files.ts";
+import { LockLooks } from "./lock-looks.ts";
 import type {
   ListLocksOptions,
   LockConflictsOptions,
@@ -60,7 +31,7 @@ import type {
   ReleaseLocksInput,
   TriedLocks,
 } from "./lock-options.ts";
-import { LockPaths, type ProjectFiles } from "./lock-paths.ts";
+import { LockPaths, type HeldPaths, type ProjectFiles } from "./lock-paths.ts";
 
 /** What locks ask of the system around the store. */
 export interface LockSurroundings {
@@ -79,12 +50,14 @@ export class Locks {
   readonly #surroundings: LockSurroundings;
   readonly #paths: LockPaths;
   readonly #commits: LockCommits;
+  readonly #looks: LockLooks;
 
   constructor(context: StoreContext, surroundings: LockSurroundings) {
     this.#context = context;
     this.#surroundings = surroundings;
     this.#paths = new LockPaths(surroundings.project);
     this.#commits = new LockCommits(context, this.#paths.keyOf, surroundings.isAlive);
+    this.#looks = new LockLooks(context, this.#paths, this.#commits);
   }
 
   // ---- taking --------------------------------------------------------------------------------
@@ -99,13 +72,14 @@ export class Locks {
    * are covered; any other pattern locks the files that match now.
    *
    * With `waitMs` it waits in a queue: first come, first served. Nobody gets what somebody waits for
-   * who came first and still waits, so nobody starves.
+   * who came first and still waits, but a task for which that one has waited since before it came:
+   * by a lock that it still holds. So nobody starves.
    *
    * @returns the locks in the order of the paths, durable.
    * @throws FlowError `LOCKED` with every lock in the way (`context.holders`) and everybody who came
    * first (`context.waiters`); `BAD_REQUEST` for paths outside of the project, a pattern that
    * matches nothing, and for waiting in a transaction; `CORRUPT` when the file of a lock that could
-   * be in the way cannot be used; `ABORTED` by the signal.
+   * be in the way, or their folder, cannot be used; `ABORTED` by the signal.
    */
   async acquire(input: AcquireLocksInput): Promise<LockEntry[]> {
     const begun = this.#context.storage.options.monotonicMs();
@@ -155,11 +129,7 @@ export class Locks {
    * @throws FlowError `CORRUPT` when the file of such a lock cannot be used: it is not "free".
    */
   async check(path: string): Promise<LockEntry[]> {
-    const demand = this.#demandOf("Cannot look for locks", path);
-    return this.#commits.look((world) => {
-      refuseDamaged(world, demand);
-      return this.#chosen(world, demand, {}).map((entry) => shownLock(world, entry));
-    });
+    return this.#looks.check(path);
   }
 
   /**
@@ -168,12 +138,12 @@ export class Locks {
    * @throws FlowError `BAD_REQUEST`; with `path`, `CORRUPT` as {@link check}.
    */
   async list(options: ListLocksOptions = {}): Promise<LockEntry[]> {
-    return this.#listed(options, shownLock);
+    return this.#looks.list(options, shownLock);
   }
 
   /** {@link list} with the age of each lock and whether its process lives. */
   async holders(options: ListLocksOptions = {}): Promise<LockHolder[]> {
-    return this.#listed(options, holderOf);
+    return this.#looks.list(options, holderOf);
   }
 
   /**
@@ -183,18 +153,7 @@ export class Locks {
    * @throws FlowError `BAD_REQUEST`, `CORRUPT` as {@link acquire}.
    */
   async conflicts(options: LockConflictsOptions): Promise<LockHolder[]> {
-    const doing = "Cannot look for conflicts";
-    const { paths, taskId, mode = "write" } = requireOptions(options);
-    if (taskId !== undefined) requireText(doing, "taskId", taskId);
-    const keys = requirePaths(doing, paths).flatMap((path, at) =>
-      this.#paths.literalKeys(doing, `paths[${at}]`, path),
-    );
-    const demand = new Demand(requireMode(doing, mode), keys);
-    return this.#commits.look((world) => {
-      refuseDamaged(world, demand);
-      const inTheWay = holdersInTheWay(new LockDraft(world), demand, taskId);
-      return inTheWay.map((entry) => holderOf(world, entry));
-    });
+    return this.#looks.conflicts(options);
   }
 
   /**
@@ -206,22 +165,7 @@ export class Locks {
    * reaches the path and lives; `CORRUPT` when it may stand in a file that cannot be used.
    */
   async assertHeld(path: string, token: number): Promise<LockEntry> {
-    const doing = "Cannot tell whether the lock holds";
-    if (!Number.isSafeInteger(token))
-      throw badField(doing, "token", `must be a whole number, not ${shown(token)}`);
-    const { keyOf } = this.#paths;
-    const key = this.#paths.realKey(doing, "path", path);
-    const demand = new Demand("write", [key]);
-    return this.#commits.look((world) => {
-      const locks = this.#chosen(world, demand, {});
-      const held = locks.find((lock) => {
-        return lock.token === token && reaches({ key: keyOf(lock.path), mode: lock.mode }, key);
-      });
-      if (held !== undefined) return shownLock(world, held);
-      refuseDamaged(world, demand);
-      const holders = locks.map((entry) => holderOf(world, entry));
-      throw lockLost(path, token, holders);
-    });
+    return this.#looks.assertHeld(path, token);
   }
 
   /**
@@ -229,34 +173,32 @@ export class Locks {
    * kept.
    */
   async history(options: LockHistoryOptions = {}): Promise<LockEvent[]> {
-    const doing = "Cannot look at the history of locks";
-    const { path, taskId } = requireOptions(options);
-    if (taskId !== undefined) requireText(doing, "taskId", taskId);
-    const keys = path === undefined ? null : this.#paths.literalKeys(doing, "path", path);
-    const lines = await this.#context.storage.read((view) => this.#commits.lines(view, taskId));
-    const all = lines.map(lockEventOf).filter((event) => event !== null);
-    const about = keys === null ? all : eventsAbout(all, keys, this.#paths.keyOf);
-    return about.filter((event) => taskId === undefined || event.taskId === taskId);
+    return this.#looks.history(options);
   }
 
   // ---- keeping and giving back ---------------------------------------------------------------
 
   /**
    * Lets a task's locks live on, each for its own `ttlMs` from now. What has expired stays lost, even
-   * where nobody else has taken it: somebody may have, and released it again.
+   * where nobody else has taken it: somebody may have, and released it again. So does what is not
+   * there any more, or stands in a file that cannot be used, by what this clone's log tells.
    */
   async heartbeat(taskId: string, options: ChangeNote = {}): Promise<LockHeartbeat> {
     requireText("Cannot renew locks", "taskId", taskId);
-    return this.#commits.change(requireNote(options), (draft, write) => ({
-      extended: decideHeartbeat(draft, taskId),
-      lost: this.#lost(draft, write, taskId),
-    }));
+    return this.#commits.change(requireNote(options), (draft, write) => {
+      const lines = this.#commits.lines(write, taskId);
+      const logged = new Set(lines.map(({ token }) => token));
+      const extended = decideHeartbeat(draft, taskId, (token) => logged.has(token));
+      return { extended, lost: this.#commits.lost(draft, lines, taskId) };
+    });
   }
 
   /**
-   * Gives back a task's locks on exactly these paths, and no others.
+   * Gives back a task's locks on exactly these paths, and no others. A pattern means what it matches
+   * on the disk and of the locks that the task has, or has lost.
    *
-   * A damaged file of a lock on such a path goes too: its bytes are kept in `local/quarantine/`.
+   * A damaged file of a lock on such a path goes too: its bytes are kept in `local/quarantine/`. What
+   * is no file, such as a folder in its place, stays in a transaction.
    *
    * @returns how many locks and damaged files.
    */
@@ -264,16 +206,26 @@ export class Locks {
     const doing = "Cannot release locks";
     const { taskId, paths, ...note } = requireNote(input);
     requireText(doing, "taskId", taskId);
-    const keys = await this.#paths.keys(doing, requirePaths(doing, paths));
-    return this.#commits.change(note, (draft, write) => {
-      const names = new Set([...keys].map(fileNameFor));
-      const { keyOf } = this.#paths;
-      const damaged = draft.world.damaged.filter(
-        ({ name, path }) => names.has(name) || (path !== null && keys.has(keyOf(path))),
-      );
-      this.#commits.files.clear(write, damaged, note);
-      return this.#release(draft, write, taskId, keys) + damaged.length;
-    });
+    const words = requirePaths(doing, paths);
+    const held = words.some((word) => this.#paths.mayBePattern(word))
+      ? await this.#heldPaths(taskId)
+      : new Map();
+    const keys = await this.#paths.keys(doing, words, held);
+    const names = new Set([...keys].map(fileNameFor));
+    const { keyOf } = this.#paths;
+    return this.#commits.clear(
+      note,
+      ({ name, path }) => names.has(name) || (path !== null && keys.has(keyOf(path))),
+      (draft, write) => this.#release(draft, write, taskId, keys),
+    );
+  }
+
+  /** The paths that a task has locked, or has lost, and what each of them was. */
+  async #heldPaths(taskId: string): Promise<HeldPaths> {
+    const held = await this.#commits.own(taskId);
+    return new Map(
+      held.map(({ path, kind }): [string, LockKind] => [path, kind ?? this.#paths.kindOf(path)]),
+    );
   }
 
   /** Gives back all locks of a task. @returns how many. */
@@ -292,7 +244,7 @@ export class Locks {
   ): number {
     const { nowMs, keyOf } = draft.world;
     // Whoever gives back what it has lost knows of it.
-    for (const lost of this.#lost(draft, write, taskId)) {
+    for (const lost of this.#commits.lost(draft, this.#commits.lines(write, taskId), taskId)) {
       if (keys !== null && !keys.has(keyOf(lost.path))) continue;
       draft.note({ at: toIso(nowMs), event: "forgotten", ...loggedPart(lost) });
     }
@@ -301,78 +253,27 @@ export class Locks {
 
   /**
    * Takes all locks away, whosever they are, and damaged files too; their bytes are kept in
-   * `local/quarantine/`. The tasks are told by their next heartbeat.
+   * `local/quarantine/`. The tasks are told by their next heartbeat. What is no file, such as a
+   * folder in the place of one, stays in a transaction.
    *
-   * @returns how many locks and damaged files.
+   * @returns how many locks and damaged files; of those that could not be moved away the store's
+   * `onWarning` is told.
    */
   async releaseAll(options: ChangeNote = {}): Promise<number> {
-    return this.#commits.change(requireNote(options), (draft, write) => {
-      const { damaged } = draft.world;
-      this.#commits.files.clear(write, damaged, options);
-      return decideReleaseAll(draft) + damaged.length;
-    });
+    return this.#commits.clear(requireNote(options), () => true, decideReleaseAll);
   }
 
   /**
-   * Cleans up what counts no more: expired locks, those of processes that have ended, places in the
-   * queue at which nobody waits, and damaged files of locks of which the log says that nobody can
-   * hold them any more. Nobody has to call it: readers and takers see what is over without it.
+   * Cleans up what counts no more: expired locks, those of processes that have ended, and places in
+   * the queue at which nobody waits. Nobody has to call it: readers and takers see what is over
+   * without it. Damaged files stay: nobody knows whether their holders live.
    *
-   * @returns how many locks and damaged files.
+   * @returns how many locks.
    */
   async cleanupStale(options: ChangeNote = {}): Promise<number> {
     return this.#commits.change(requireNote(options), (draft, write) => {
-      const { files } = this.#commits;
-      const stale = draft.lines.filter(({ event }) => event === "expired" || event === "dead");
-      const over = draft.world.damaged.filter((damaged) => this.#isOver(draft, write, damaged));
-      files.clear(write, over, options);
-      files.sweepQueue(write, options);
-      return stale.length + over.length;
+      this.#commits.files.sweepQueue(write, options);
+      return draft.lines.filter(({ event }) => event === "expired" || event === "dead").length;
     });
-  }
-
-  /** Whether the log says that no lock in a damaged file can count any more. */
-  #isOver({ world }: LockDraft, write: Writing, { path }: DamagedLock): boolean {
-    const held = path === null ? null : heldIn(this.#commits.lines(write), path, world.keyOf);
-    return held !== null && held.every((entry) => standingOf(world, entry) !== "live");
-  }
-
-  #lost(draft: LockDraft, write: Writing, taskId: string): LockEntry[] {
-    const lines = [...this.#commits.lines(write, taskId), ...draft.lines];
-    return lostIn(lines, taskId, draft.world.keyOf).sort(byPath);
-  }
-
-  #demandOf(doing: string, path: string): Demand {
-    return new Demand("write", this.#paths.literalKeys(doing, "path", path));
-  }
-
-  async #listed<T>(
-    options: ListLocksOptions,
-    show: (world: LockWorld, entry: LockEntry) => T,
-  ): Promise<T[]> {
-    const doing = "Cannot list locks";
-    const { taskId, path, expired } = requireOptions(options);
-    if (taskId !== undefined) requireText(doing, "taskId", taskId);
-    if (expired !== undefined && typeof expired !== "boolean")
-      throw badField(doing, "expired", `must be true or false, not ${shown(expired)}`);
-    const demand = path === undefined ? null : this.#demandOf(doing, path);
-    return this.#commits.look((world) => {
-      if (demand !== null) refuseDamaged(world, demand);
-      return this.#chosen(world, demand, options).map((entry) => show(world, entry));
-    });
-  }
-
-  /** The locks of a list, in its order. */
-  #chosen(
-    world: LockWorld,
-    demand: Demand | null,
-    { taskId, expired = false }: ListLocksOptions,
-  ): LockEntry[] {
-    const { keyOf } = this.#paths;
-    return [...locksOf(world)]
-      .filter((entry) => taskId === undefined || entry.taskId === taskId)
-      .filter((entry) => demand?.meets({ key: keyOf(entry.path), mode: entry.mode }) !== false)
-      .filter((entry) => (standingOf(world, entry) === "live") !== expired)
-      .sort(byPath);
   }
 }

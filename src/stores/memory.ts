@@ -28,7 +28,13 @@ import { Documents } from "./documents.ts";
 import { commitNoted, noteWith } from "./noted-commit.ts";
 import { foundIn } from "./pattern-search.ts";
 import type { FindingListener } from "./told.ts";
-import { fileOfGivenUlid, fileOfUlid, namedAfterUlid, nextUlidIn } from "./ulid-files.ts";
+import {
+  fileOfGivenUlid,
+  fileOfUlid,
+  namedAfterUlid,
+  nextUlidIn,
+  shortened,
+} from "./ulid-files.ts";
 
 /** What agents learnt and others shall know. */
 export class Memory {
@@ -158,21 +164,19 @@ export class Memory {
     return this.#documents
       .list(view, MEMORY)
       .map(({ value }) => value)
-      .filter(isLiving)
       .sort(newestFirst);
   }
 
   #look(view: Reading | Writing, id: string): MemoryDocument | null {
     const name = fileOfGivenUlid(id);
-    const document = name === null ? null : this.#documents.read(view, MEMORY, name);
-    return document !== null && isLiving(document) ? document : null;
+    return name === null ? null : this.#documents.read(view, MEMORY, name);
   }
 
   #find(view: Reading | Writing, id: string): MemoryDocument {
     const document = this.#look(view, id);
     if (document !== null) return document;
     throw new FlowError("NOT_FOUND", `There is no entry ${shown(id)} in memory`, {
-      context: { kind: "memory", id: id.slice(0, MAX_ID_SHOWN) },
+      context: { kind: "memory", id: shortened(id) },
     });
   }
 
@@ -189,11 +193,4 @@ export class Memory {
 /** The documents of all entries. */
 export function memoryDocuments(findings: FindingListener): Documents<MemoryDocument> {
   return new Documents(MEMORY_SHAPE, findings, namedAfterUlid);
-}
-
-/** An id of ours is 26 characters long; what is none may have any length. */
-const MAX_ID_SHOWN = 100;
-
-function isLiving({ deletedAt = null }: MemoryDocument): boolean {
-  return deletedAt === null;
 }

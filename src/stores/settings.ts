@@ -60,14 +60,12 @@ export class Settings {
     const stored = await this.#context.storage.read((view) => this.#documents.list(view, SETTINGS));
     return stored
       .map(({ value }) => value)
-      .filter(isLiving)
       .sort((left, right) => (left.key < right.key ? -1 : 1))
       .map(({ key, value }) => ({ key, value: copyJson(value) }));
   }
 
   #look(view: Reading | Writing, key: string): SettingDocument | null {
-    const document = this.#documents.read(view, SETTINGS, fileNameFor(key));
-    return document !== null && isLiving(document) ? document : null;
+    return this.#documents.read(view, SETTINGS, fileNameFor(key));
   }
 
   #write(write: Writing, before: Setting | null, { key, value }: Setting, note: ChangeNote): void {
@@ -91,8 +89,4 @@ export function settingDocuments(findings: FindingListener): Documents<SettingDo
     findings,
     namedAfter(({ key }) => key),
   );
-}
-
-function isLiving({ deletedAt = null }: SettingDocument): boolean {
-  return deletedAt === null;
 }

@@ -6,6 +6,7 @@ import type { Reading, Writing } from "../storage/view.ts";
 const SUFFIX = ".json";
 /** The characters of a ULID that hold its time. */
 const TIME_LENGTH = 10;
+const MAX_ID_SHOWN = 100;
 
 /** The name of the file for an id. */
 export function fileOfUlid(id: string): string {
@@ -15,6 +16,11 @@ export function fileOfUlid(id: string): string {
 /** {@link fileOfUlid} of what a caller gave, in either case; `null` where it can be nobody's id. */
 export function fileOfGivenUlid(id: string): string | null {
   return isUlid(id.toUpperCase()) ? fileOfUlid(id) : null;
+}
+
+/** What a caller gave for an id, as a refusal repeats it: one of ours has 26 characters, what is none any number. */
+export function shortened(id: string): string {
+  return id.slice(0, MAX_ID_SHOWN);
 }
 
 /** Why a file's name does not fit the id that it holds; `null` when it does. */

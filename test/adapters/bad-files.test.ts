@@ -112,12 +112,3 @@ test("an interruption leaves nothing behind", async (context) => {
   );
   assert.deepEqual(await store.features.getAll(), []);
 });
-
-test("a dry run reports the same and writes nothing", async (context) => {
-  const store = await openStore(context);
-  const text = `${ISSUE}\n`;
-  const plan = { format: recogniseFormat(text, "x"), fileName: "x", text };
-  const dry = await importPlan(store, plan, { dryRun: true });
-  assert.deepEqual(await store.features.getAll(), []);
-  assert.deepEqual({ ...(await importPlan(store, plan)), dryRun: true }, dry);
-});

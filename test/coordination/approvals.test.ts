@@ -13,7 +13,7 @@ import {
   refused,
   refusedWithoutTrace,
   reopen,
-  snapshot,
+  committed,
   TestClock,
   warnings,
 } from "../features/support.ts";
@@ -174,10 +174,10 @@ describe("the list", () => {
 
   test("by status; nothing in a store without any, and nothing is written", async (context) => {
     const store = await makeStore(context);
-    const before = snapshot(store.root);
+    const before = committed(store.root);
     assert.deepEqual(await store.approvals.list(), []);
     await refused("NOT_FOUND", store.approvals.get(UNKNOWN));
-    assert.deepEqual(snapshot(store.root), before);
+    assert.deepEqual(committed(store.root), before);
     const [one, two, three] = await Promise.all([
       store.approvals.create(ASKED),
       store.approvals.create(ASKED),

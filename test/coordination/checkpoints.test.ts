@@ -11,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import type { CheckpointScope, Feature, FlowStore } from "flowstore";
 import {
@@ -22,11 +22,12 @@ import {
   refused,
   refusedWithoutTrace,
   reopen,
-  snapshot,
+  committed,
   TestClock,
   told,
   warnings,
 } from "../features/support.ts";
+import { asOwner } from "../features/user.ts";
 import { documentsIn, fill, living, tombstones } from "./checkpoint-support.ts";
 import { eventsOf, logOf, logsNothing } from "./events.ts";
 import { NO_TEXTS, STRANGE_TEXTS } from "./strange-texts.ts";
@@ -377,9 +378,9 @@ describe("restoring", () => {
     await store.settings.set("new", 1);
     await store.close();
     const reader = await reopen(context, store, { readOnly: true });
-    const before = snapshot(store.root);
+    const before = committed(store.root);
     const dry = await reader.checkpoints.restore("a", { dryRun: true });
-    assert.deepEqual(snapshot(store.root), before);
+    assert.deepEqual(committed(store.root), before);
     assert.equal(dry.saved, null);
     assert.deepEqual(dry.counts, { restored: 1, recreated: 1, deleted: 1, unchanged: 12, left: 0 });
     const writer = await reopen(context, store);
@@ -812,20 +813,25 @@ describe("damage", () => {
     }
   });
 
-  test(
-    "a document that cannot be written waits, as with every commit",
-    { skip: process.getuid?.() === 0 },
-    async (context) => {
-      const store = await makeStore(context);
-      await store.settings.set("k", 1);
-      await store.checkpoints.save("a");
-      await store.settings.set("k", 2);
-      chmodSync(join(store.root, "settings"), 0o500);
-      await store.checkpoints.restore("a");
+  test("a document that cannot be written waits, as with every commit", async (context) => {
+    const store = await makeStore(context);
+    await store.settings.set("k", 1);
+    await store.checkpoints.save("a");
+    await store.settings.set("k", 2);
+    const folder = join(store.root, "settings");
+    const held = (): unknown => JSON.parse(readFileSync(join(folder, "k.json"), "utf8"));
+    chmodSync(folder, 0o500);
+    await asOwner(dirname(store.root), async () => {
+      assert.equal((await store.checkpoints.restore("a")).counts.restored, 1);
       assert.equal(await store.settings.get("k"), 1);
-      chmodSync(join(store.root, "settings"), 0o700);
-    },
-  );
+      assert.equal((held() as { value: unknown }).value, 2, "the file follows");
+      assert.deepEqual(await errorsOf(store), ["settings/k.json stuck"]);
+      chmodSync(folder, 0o700);
+      await store.settings.set("other", 1);
+      assert.equal((held() as { value: unknown }).value, 1);
+      assert.deepEqual(await errorsOf(store), []);
+    });
+  });
 });
 
 test("the log of a store that went back tells each step", async (context) => {

@@ -12,7 +12,7 @@ import {
   refused,
   refusedWithoutTrace,
   reopen,
-  snapshot,
+  committed,
   TestClock,
   warnings,
 } from "../features/support.ts";
@@ -172,10 +172,10 @@ describe("listing", () => {
     const [segment = ""] = readdirSync(join(store.root, "events"));
     appendFileSync(join(store.root, "events", segment), '{"id":"half a line"}\n');
     await pass(FRESH_MS);
-    const before = snapshot(store.root);
+    const before = committed(store.root);
     const { decisions } = await reopen(context, store, { readOnly: true, onWarning });
     assert.equal((await decisions.list()).length, 1);
-    assert.deepEqual(snapshot(store.root), before);
+    assert.deepEqual(committed(store.root), before);
     assert.deepEqual(
       findings.map(({ rule }) => rule),
       ["event-damaged"],

@@ -12,7 +12,7 @@ import {
   refused,
   refusedWithoutTrace,
   reopen,
-  snapshot,
+  committed,
   TestClock,
   tracked,
 } from "../features/support.ts";
@@ -406,12 +406,12 @@ describe("the gate", () => {
     const store = await makeStore(context);
     await addAll(store, "a");
     await store.close();
-    const before = snapshot(store.root);
+    const before = committed(store.root);
     const { gaps } = await reopen(context, store, { readOnly: true });
     await gaps.check(EPIC);
     await gaps.check("unknown");
     await gaps.list("unknown");
-    assert.deepEqual(snapshot(store.root), before);
+    assert.deepEqual(committed(store.root), before);
     await refused("READ_ONLY", gaps.add({ epicId: EPIC, capability: "b" }));
   });
 

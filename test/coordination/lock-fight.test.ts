@@ -1,6 +1,7 @@
 /**
  * 16 processes fight over 20 paths in all modes; some are killed with kill -9, some are stopped for
- * longer than their locks live. 4 seconds long, or as many as FLOWSTORE_FIGHT_SECONDS says.
+ * longer than their locks live, two share a task. 20 seconds long, or as many more as
+ * FLOWSTORE_FIGHT_SECONDS says.
  */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
@@ -11,23 +12,39 @@ import { Child } from "../process/store-children.ts";
 import { assertLog, assertNoClash, beliefsOf, type Told } from "./lock-fight.ts";
 import { filesIn } from "./lock-support.ts";
 
-const SECONDS = Number(process.env["FLOWSTORE_FIGHT_SECONDS"] ?? 4);
+/** Less, and one who asks seldom may by chance never have asked at a good moment. */
+const SECONDS = Math.max(20, Number(process.env["FLOWSTORE_FIGHT_SECONDS"] ?? 0));
 const FIGHTERS = 15;
-/** Far more than a wait may be late by, on a machine that does other things too. */
-const LATE_MS = 20_000;
+/** The places of the two that share a task. */
+const SHARED = ["left", "right"] as const;
+/** For so long somebody is stopped at most: longer than its locks live. */
+const STOPPED_MS = 2000;
+/**
+ * An answer comes late by what the last try takes. Of whoever is stopped amid a commit others wait
+ * a second before they go on without it, and two or three may be stopped one after another; else 16
+ * processes wait for each other on two cores. Measured 1.2 to 4.7 s beside others' work
+ * that would keep ten cores busy; twice that.
+ */
+const LATE_MS = 10_000;
 
 interface Fighter {
-  readonly name: string;
+  readonly task: string;
+  readonly place: number;
   readonly child: Child;
+  /** When the signal was sent: it is dead from then on or a little later. */
   killedAt: number | null;
   isStopped: boolean;
   /** For how long it was stopped altogether. */
   stoppedMs: number;
 }
 
-function enter(context: TestContext, project: string, name: string, role: string): Fighter {
-  const child = Child.start(context, "../coordination/lock-fight", [project, name, role]);
-  return { name, child, killedAt: null, isStopped: false, stoppedMs: 0 };
+function enter(
+  context: TestContext,
+  project: string,
+  { task, place, role }: { task: string; place: number; role: string },
+): Fighter {
+  const child = Child.start(context, "../coordination/lock-fight", [project, task, role]);
+  return { task, place, child, killedAt: null, isStopped: false, stoppedMs: 0 };
 }
 
 function toldBy({ child }: Fighter): Told[] {
@@ -42,12 +59,15 @@ test(`16 processes, 20 paths, ${SECONDS} seconds`, async (context) => {
   const project = makeProject(context);
   const store = await FlowStore.init(project, QUICK);
   atEnd(context, () => store.close());
-  const patient = enter(context, project, "patient", "patient");
+  const patient = enter(context, project, { task: "patient", place: -1, role: "patient" });
   const all: Fighter[] = [];
   /** Who fights in each of the places now. */
   const places: Fighter[] = [];
   const fill = (place: number): Fighter => {
-    const fighter = enter(context, project, `f${place}-${all.length}`, "fighter");
+    // Whoever comes in the place of one of the two joins the other.
+    const role = SHARED[place] ?? "fighter";
+    const task = role === "fighter" ? `f${place}-${all.length}` : "shared";
+    const fighter = enter(context, project, { task, place, role });
     all.push(fighter);
     places[place] = fighter;
     return fighter;
@@ -55,19 +75,26 @@ test(`16 processes, 20 paths, ${SECONDS} seconds`, async (context) => {
   for (let place = 0; place < FIGHTERS; place += 1) fill(place);
   await Promise.all([patient, ...all].map(ready));
 
-  const end = performance.now() + SECONDS * 1000;
+  const begun = performance.now();
   const waking: Promise<void>[] = [];
-  for (let turn = 0; performance.now() < end; turn += 1) {
+  const hasRisen = (): boolean => all.flatMap(toldBy).some(({ kind }) => kind === "rose");
+  const isOver = (): boolean => {
+    const seconds = (performance.now() - begun) / 1000;
+    // On a machine that has much else to do upgrades are rare: locks end while they are asked for.
+    return seconds >= SECONDS && (hasRisen() || seconds >= 3 * SECONDS);
+  };
+  for (let turn = 0; !isOver(); turn += 1) {
     await sleep(120);
     const place = Math.floor(Math.random() * FIGHTERS);
     const fighter = places[place];
     if (fighter === undefined || fighter.isStopped) continue;
     if (turn % 6 === 0) {
+      fighter.killedAt = Date.now();
       fighter.child.kill("SIGKILL");
       await fighter.child.exited;
-      fighter.killedAt = Date.now();
       await ready(fill(place));
-    } else if (turn % 3 === 1) waking.push(stopFor(fighter, 200 + Math.random() * 1200));
+    } else if (turn % 3 === 1)
+      waking.push(stopFor(fighter, 500 + Math.random() * (STOPPED_MS - 500)));
   }
   await Promise.all(waking);
   for (const { child } of [patient, ...places]) child.send("stop");
@@ -75,25 +102,23 @@ test(`16 processes, 20 paths, ${SECONDS} seconds`, async (context) => {
 
   const everybody = [patient, ...all];
   const beliefs = everybody.flatMap((fighter) =>
-    beliefsOf(fighter.name, toldBy(fighter), fighter.killedAt ?? Infinity),
+    beliefsOf(fighter.task, toldBy(fighter), fighter.killedAt ?? Infinity),
   );
   assertNoClash(beliefs);
-  const killed = new Map(all.map(({ name, killedAt }) => [name, killedAt ?? Infinity]));
-  // The kill is noted a little after it happened.
-  const isDead = (task: string, at: number): boolean => (killed.get(task) ?? Infinity) < at + 5000;
-  const { grants, ends } = assertLog(await store.locks.history(), isDead);
+  const isDead = (task: string, at: number): boolean =>
+    all.some((one) => one.task === task && one.killedAt !== null && one.killedAt <= at);
+  const { grants, upgrades, ends } = assertLog(await store.locks.history(), isDead);
 
-  for (const fighter of everybody) assertAnswered(fighter);
+  const late = Math.max(...everybody.map(lateBy));
   // Whoever wants all of the project finds it never free by itself: only the queue gets it.
   const served = toldBy(patient).filter((one) => one.kind === "answered");
-  assert.ok(served.length >= SECONDS / 8, `served ${served.length} times`);
+  assert.ok(served.length >= SECONDS / 10, `served ${served.length} times`);
   assert.ok(
     served.every(({ acquired }) => acquired),
     "the patient one starved",
   );
-  // In a short fight somebody may only have asked without waiting.
-  for (let place = 0; place < FIGHTERS && SECONDS >= 10; place += 1) {
-    const own = all.filter(({ name }) => name.startsWith(`f${place}-`)).flatMap(toldBy);
+  for (let place = 0; place < FIGHTERS; place += 1) {
+    const own = all.filter((one) => one.place === place).flatMap(toldBy);
     assert.ok(
       own.some((one) => one.kind === "answered" && one.acquired),
       `place ${place} starved`,
@@ -101,10 +126,14 @@ test(`16 processes, 20 paths, ${SECONDS} seconds`, async (context) => {
   }
   const told = everybody.flatMap(toldBy).filter(({ kind }) => kind === "told");
   context.diagnostic(
-    `${grants} grants, ends ${JSON.stringify(ends)}, ${beliefs.length} beliefs, ` +
-      `${served.length} patient ones, ${told.length} told of a loss, ${all.length - FIGHTERS} killed`,
+    `${grants} grants, ${upgrades} of them upgrades, ends ${JSON.stringify(ends)}, ` +
+      `${beliefs.length} beliefs, ${served.length} patient ones, ${told.length} told of a loss, ` +
+      `${all.length - FIGHTERS} killed, at most ${Math.round(late)} ms late`,
   );
-  assert.ok(beliefs.length > SECONDS * 5);
+  assert.ok(late <= LATE_MS, `a wait was ${late} ms late`);
+  // Ten times as many where the machine does nothing else.
+  assert.ok(beliefs.length > SECONDS * 2, `${beliefs.length} beliefs`);
+  assert.ok(upgrades > 0, "nobody got more than it had");
   assert.ok((ends["expired"] ?? 0) > 0 && told.length > 0, "nobody was stopped for long enough");
   // Only places of those who were killed may be left, and they are swept.
   await store.locks.cleanupStale();
@@ -120,15 +149,18 @@ async function stopFor(fighter: Fighter, ms: number): Promise<void> {
   fighter.isStopped = false;
 }
 
-/** Every question but a last one of somebody who was killed has its answer, within its time. */
-function assertAnswered({ name, child, killedAt, stoppedMs }: Fighter): void {
+/**
+ * Every question but a last one of somebody who was killed has its answer, and none that is a
+ * refusal before its time. Returns by how much the latest came after it.
+ */
+function lateBy({ task, child, killedAt, stoppedMs }: Fighter): number {
   const told = child.lines.map((line) => JSON.parse(line) as Told);
   const asked = told.flatMap((one) => (one.kind === "asks" ? [one.waitMs] : []));
   const answers = told.flatMap((one) => (one.kind === "answered" ? [one] : []));
-  assert.ok(asked.length - answers.length <= (killedAt === null ? 0 : 1), `${name} has no answer`);
-  for (const [at, { tookMs, acquired }] of answers.entries()) {
+  assert.ok(asked.length - answers.length <= (killedAt === null ? 0 : 1), `${task} has no answer`);
+  return answers.reduce((late, { tookMs, acquired }, at) => {
     const waitMs = asked[at] ?? 0;
-    assert.ok(tookMs <= waitMs + stoppedMs + LATE_MS, `${name} waited ${tookMs} ms of ${waitMs}`);
-    if (!acquired) assert.ok(tookMs >= waitMs - 1, `${name} gave up after ${tookMs} of ${waitMs}`);
-  }
+    if (!acquired) assert.ok(tookMs >= waitMs - 1, `${task} gave up after ${tookMs} of ${waitMs}`);
+    return Math.max(late, tookMs - waitMs - stoppedMs);
+  }, 0);
 }

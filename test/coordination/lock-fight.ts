@@ -15,18 +15,19 @@ export interface FightLock {
   readonly token: number;
 }
 
+/** A lock that a fighter believes to hold, and until when, unless it says otherwise before. */
+export interface HeldLock extends FightLock {
+  readonly until: number;
+}
+
 /** What a fighter tells. */
 export type Told =
-  | { readonly kind: "ready" | "done" }
+  /** `rose`: it got a stronger mode than it had. */
+  | { readonly kind: "ready" | "rose" | "done" }
   | { readonly kind: "asks"; readonly waitMs: number }
   | { readonly kind: "answered"; readonly acquired: boolean; readonly tookMs: number }
-  | {
-      readonly kind: "holds";
-      readonly from: number;
-      readonly until: number;
-      readonly locks: readonly FightLock[];
-    }
-  | { readonly kind: "keeps"; readonly until: number }
+  /** All that it holds from now on, in the place of what it held before. */
+  | { readonly kind: "holds"; readonly from: number; readonly locks: readonly HeldLock[] }
   | { readonly kind: "leaves"; readonly at: number }
   | { readonly kind: "told"; readonly tokens: readonly number[] };
 
@@ -40,30 +41,35 @@ export interface Belief extends FightLock {
 /** What a fighter believed, by what it told until it ended; `endedAt` for one that was killed. */
 export function beliefsOf(task: string, told: readonly Told[], endedAt: number): Belief[] {
   const beliefs: Belief[] = [];
-  let held: { from: number; until: number; locks: readonly FightLock[] } | null = null;
+  let from = 0;
+  let held: readonly HeldLock[] = [];
   const end = (at: number): void => {
-    for (const lock of held?.locks ?? []) {
-      const until = Math.min(held?.until ?? 0, at);
-      if (held !== null && until > held.from)
-        beliefs.push({ ...lock, task, from: held.from, until });
+    for (const lock of held) {
+      const until = Math.min(lock.until, at);
+      if (until > from) beliefs.push({ ...lock, task, from, until });
     }
-    held = null;
+    held = [];
   };
   for (const one of told) {
-    if (one.kind === "holds") held = { ...one };
-    else if (one.kind === "keeps" && held !== null) held.until = one.until;
-    else if (one.kind === "leaves") end(one.at);
+    if (one.kind === "holds") {
+      end(one.from);
+      ({ from, locks: held } = one);
+    } else if (one.kind === "leaves") end(one.at);
   }
   end(endedAt);
   return beliefs;
 }
 
-/** The rules once more: no import of the code that is shown to keep them. */
+// The rules once more: no import of the code that is shown to keep them.
+
+/** Whether a lock speaks of a path. */
+export function reaches(lock: Pick<FightLock, "path" | "mode">, path: string): boolean {
+  const isAbove = lock.path === "." || path.startsWith(`${lock.path}/`);
+  return lock.path === path || (lock.mode !== "directory_add" && isAbove);
+}
+
 function clash(one: FightLock, other: FightLock): boolean {
   if (one.mode !== "write" && other.mode !== "write") return false;
-  const reaches = (lock: FightLock, path: string): boolean =>
-    lock.path === path ||
-    (lock.mode !== "directory_add" && (lock.path === "." || path.startsWith(`${lock.path}/`)));
   return reaches(one, other.path) || reaches(other, one.path);
 }
 
@@ -84,6 +90,7 @@ export function assertNoClash(beliefs: readonly Belief[]): void {
 /** What a replay of the log came to. */
 export interface Replay {
   readonly grants: number;
+  readonly upgrades: number;
   readonly ends: Readonly<Record<string, number>>;
 }
 
@@ -105,6 +112,7 @@ export function assertLog(
   const ends: Record<string, number> = {};
   let highest = 0;
   let grants = 0;
+  let upgrades = 0;
   for (const event of events) {
     const { token, path, mode, taskId, expiresAt, replaces, tokens } = event;
     const at = Date.parse(event.at);
@@ -125,9 +133,14 @@ export function assertLog(
       assert.ok(token > highest, `a token that does not rise: ${text}`);
       highest = token;
       grants += 1;
-      if (replaces !== null) live.delete(replaces);
+      if (replaces !== null) {
+        upgrades += 1;
+        assert.ok(live.delete(replaces), `in the place of none: ${text}`);
+      }
       const lock = { path, mode, token, task: taskId, ends: Date.parse(expiresAt ?? "") };
       for (const other of live.values()) {
+        const isSecond = other.task === taskId && other.path === path;
+        assert.ok(!isSecond, `${text}: a second lock beside ${JSON.stringify(other)}`);
         const isClash = other.task !== taskId && clash(lock, other);
         assert.ok(!isClash, `${text} beside ${JSON.stringify(other)}`);
       }
@@ -147,5 +160,5 @@ export function assertLog(
     ends[event.event] = (ends[event.event] ?? 0) + 1;
     live.delete(token);
   }
-  return { grants, ends };
+  return { grants, upgrades, ends };
 }

@@ -1,25 +1,35 @@
 /** What a path names: however it is written, over links, as a pattern. */
 import assert from "node:assert/strict";
-import { mkdirSync, realpathSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, realpathSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { FlowStore, type Locks } from "flowstore";
 import { LockPaths, type ProjectFiles } from "#src/stores/lock-paths.js";
-import { atEnd, makeProject, QUICK, refused, refusedWithoutTrace } from "../features/support.ts";
+import {
+  atEnd,
+  FRESH_MS,
+  makeProject,
+  pass,
+  QUICK,
+  refused,
+  refusedWithoutTrace,
+  until,
+  type TestClock,
+} from "../features/support.ts";
 import { brief, filesIn, gets, lockOne, makeLocks } from "./lock-support.ts";
 
 /** A store in a project with these files; a name that ends in `/` is a folder. */
 async function makeTree(
   context: TestContext,
   names: readonly string[],
-): Promise<{ store: FlowStore; locks: Locks; project: string }> {
-  const { store, locks, project } = await makeLocks(context);
+): Promise<{ store: FlowStore; locks: Locks; project: string; clock: TestClock }> {
+  const { store, locks, project, clock } = await makeLocks(context);
   for (const name of names) {
     const path = join(project, name);
     mkdirSync(name.endsWith("/") ? path : dirname(path), { recursive: true });
     if (!name.endsWith("/")) writeFileSync(path, "");
   }
-  return { store, locks, project };
+  return { store, locks, project, clock };
 }
 
 async function pathsOf(locks: Locks, words: readonly string[]): Promise<string[]> {
@@ -118,10 +128,9 @@ describe("a link", () => {
     symlinkSync("deep/a.ts", join(project, "src/file"));
     symlinkSync("../later/b.ts", join(project, "src/dangling"));
     symlinkSync("dangling", join(project, "src/twice"));
-    assert.deepEqual(
-      await pathsOf(locks, ["short/a.ts", "short/new.ts", "src/twice", "short/../x"]),
-      ["src/deep/a.ts", "src/deep/new.ts", "later/b.ts", "x"],
-    );
+    assert.deepEqual(await pathsOf(locks, ["short/a.ts", "short/new.ts", "src/twice"]), [
+      ...["src/deep/a.ts", "src/deep/new.ts", "later/b.ts"],
+    ]);
     assert.deepEqual(await pathsOf(locks, ["src/file", "src/deep/a.ts"]), ["src/deep/a.ts"]);
     await lockOne(locks, "short", "a");
     assert.equal(await gets(locks, "src/deep/a.ts", "b"), false);
@@ -153,12 +162,122 @@ describe("a link", () => {
     assert.deepEqual(await locks.conflicts({ paths: ["out", "src/dangling"] }), []);
   });
 
-  test("that came later hides no lock", async (context) => {
-    const { locks, project } = await makeTree(context, ["src/a.ts"]);
-    await lockOne(locks, "b.ts", "a");
+  test("is followed before the `..` behind it, as the system does", async (context) => {
+    const { locks, project } = await makeTree(context, ["src/deep/a.ts", "src/f", "f", "lib/"]);
+    symlinkSync("src/deep", join(project, "short"));
+    symlinkSync("../short", join(project, "lib/again"));
+    symlinkSync("../lib/again/../f", join(project, "lib/up"));
+    symlinkSync("nowhere/deep", join(project, "dangling"));
+    // Of what is there the system itself says where it leads.
+    for (const [way, path] of [
+      ["short/../f", "src/f"],
+      ["lib/again/../f", "src/f"],
+      ["lib/up", "src/f"],
+      ["short/../../f", "f"],
+      ["src/deep/../f", "src/f"],
+      ["lib/../f", "f"],
+    ] as const) {
+      // Joined as texts, not by `join`, which would take the dots out.
+      assert.equal(realpathSync.native(`${project}/${way}`), join(project, path), way);
+      assert.deepEqual(await pathsOf(locks, [way, `${project}/${way}`]), [path], way);
+    }
+    assert.deepEqual(
+      await pathsOf(locks, ["short/../new", "dangling/../x", "none/../x", "f/../y"]),
+      ["src/new", "nowhere/x", "x", "y"],
+    );
+    assert.deepEqual(await pathsOf(locks, ["short/../*", "short/../deep/**"]), [
+      ...["src/f", "src/deep"],
+    ]);
+    await lockOne(locks, "short/../f", "a");
+    assert.equal(await gets(locks, "src/f", "b"), false);
+    assert.equal(await gets(locks, "f", "b"), true);
+    assert.deepEqual(brief(await locks.check("lib/up")), ["a write src/f"]);
+    await refused("BAD_REQUEST", lockOne(locks, "short/../../../f", "a"));
+  });
+
+  test("in a circle of dots and links is refused", async (context) => {
+    const { locks, project } = await makeTree(context, ["src/"]);
+    symlinkSync("nope/../x", join(project, "y"));
+    symlinkSync("y/../q", join(project, "x"));
+    for (const word of ["x", "y", "x/../a", "y/b"]) {
+      const error = await refused("IO", lockOne(locks, word, "a"));
+      assert.equal(error.context["errno"], "ELOOP", word);
+    }
+  });
+
+  // `git checkout` of a branch where a folder is a link makes one of every lock in it.
+  test("that came later hides no lock, whoever asks", async (context) => {
+    const { store, locks, project } = await makeTree(context, ["src/a.ts"]);
+    const old = await locks.acquire({ paths: ["b.ts", "new/f.ts"], taskId: "a" });
     symlinkSync("src/a.ts", join(project, "b.ts"));
+    symlinkSync("src", join(project, "new"));
+    symlinkSync("new", join(project, "twice"));
+    const outside = join(makeProject(context), "alias");
+    symlinkSync(project, outside);
     assert.deepEqual(brief(await locks.check("b.ts")), ["a write b.ts"]);
-    assert.equal(await locks.release({ taskId: "a", paths: ["b.ts"] }), 1);
+    for (const [word, holder] of [
+      ["b.ts", "a write b.ts"],
+      ["new/f.ts", "a write new/f.ts"],
+      ["new", "a write new/f.ts"],
+      ["new/**", "a write new/f.ts"],
+      ["twice/f.ts", "a write new/f.ts"],
+      [join(project, "new/f.ts"), "a write new/f.ts"],
+      [join(outside, "new/f.ts"), "a write new/f.ts"],
+    ] as const) {
+      const error = await refused("LOCKED", lockOne(locks, word, "b"));
+      assert.deepEqual(brief(error.context["holders"] as never), [holder], word);
+    }
+    const { message } = await refused("LOCKED", lockOne(locks, "new/f.ts", "b"));
+    assert.match(
+      message,
+      /^Cannot lock src\/f\.ts: task a \(tester\) holds new\/f\.ts for writing/,
+    );
+    const both = { paths: ["src/f.ts", "new/f.ts"], taskId: "b" };
+    await refused("LOCKED", locks.acquire(both));
+    await refused("LOCKED", locks.acquire({ ...both, waitMs: 60 }));
+    assert.deepEqual(brief(await locks.conflicts({ paths: ["twice/f.ts"] })), ["a write new/f.ts"]);
+    assert.deepEqual(await locks.list(), old, "one holder of each");
+
+    // Its task is not in its own way; what it locks now is where the link leads.
+    const now = await lockOne(locks, "new/f.ts", "a");
+    assert.equal(now.path, "src/f.ts");
+    await refused("LOCK_LOST", locks.assertHeld("new/f.ts", old[1]?.token ?? 0));
+    assert.deepEqual(await locks.assertHeld("new/f.ts", now.token), now);
+    assert.equal(await locks.release({ taskId: "a", paths: ["b.ts", "new/f.ts"] }), 3);
+    assert.equal(await gets(locks, "new/f.ts", "b"), true);
+    assert.deepEqual(filesIn(store, "locks"), ["src%2ff.ts.json"], "the real path is kept");
+  });
+
+  test("that came later hides no damaged lock, and nobody who waits", async (context) => {
+    const { store, locks, project } = await makeTree(context, ["src/a.ts"]);
+    await lockOne(locks, "x", "a");
+    const waiting = { paths: ["x", "new/f.ts"], taskId: "b", waitMs: 60_000 };
+    const served = locks.acquire(waiting);
+    await until(() => filesIn(store, "lock-queue").length === 1);
+    symlinkSync("src", join(project, "new"));
+    const error = await refused("LOCKED", lockOne(locks, "new/f.ts", "c"));
+    assert.equal((error.context["waiters"] as unknown[]).length, 1);
+    // The one who came second is asked by each of its names as well.
+    const second = locks.acquire({ ...waiting, taskId: "d" });
+    await until(() => filesIn(store, "lock-queue").length === 2);
+    await lockOne(locks, "lib", "c");
+    const later = await refused("LOCKED", lockOne(locks, "src/f.ts", "c"));
+    assert.deepEqual(
+      (later.context["waiters"] as { taskId: string }[]).map(({ taskId }) => taskId),
+      ["d"],
+    );
+    await locks.releaseForTask("a");
+    await served;
+    await locks.releaseForTask("b");
+    await second;
+    await locks.releaseAll();
+
+    writeFileSync(join(store.root, "local/locks/new%2ff.ts.json"), "{");
+    await pass(FRESH_MS);
+    for (const word of ["new/f.ts", "new", "new/f.ts/below"]) {
+      await refused("CORRUPT", lockOne(locks, word, "c"));
+    }
+    assert.equal(await gets(locks, "src/f.ts", "c"), true);
   });
 
   test("taken away hides no lock either", async (context) => {
@@ -197,6 +316,49 @@ describe("a pattern", () => {
     assert.equal(await gets(locks, "src/auth/not-yet/there.ts", "b"), false);
     assert.equal(await locks.release({ taskId: "a", paths: ["src/auth/**"] }), 1);
     assert.deepEqual(await pathsOf(locks, ["not/there/**", "**", "**/*"]), ["not/there", "."]);
+  });
+
+  test("gives back what it locked, though it is gone from the disk", async (context) => {
+    const { locks, project } = await makeTree(context, [
+      ...TREE,
+      "lib/sub/",
+      "lib/g.ts",
+      "lib/h.ts",
+    ]);
+    await locks.acquire({ paths: ["lib/*"], taskId: "a" });
+    await locks.acquire({ paths: ["lib/sub", "lib/deep/x.ts", "lib/gone.ts"], taskId: "a" });
+    await lockOne(locks, "lib/theirs.ts", "b");
+    unlinkSync(join(project, "lib/g.ts"));
+    assert.equal(await locks.release({ taskId: "a", paths: ["lib/*"] }), 3, "files, and no others");
+    assert.deepEqual(brief(await locks.list()), [
+      ...["a write lib/deep/x.ts", "a write lib/sub", "b write lib/theirs.ts"],
+    ]);
+    rmSync(join(project, "lib/sub"), { recursive: true });
+    assert.equal(await locks.release({ taskId: "a", paths: ["lib/s?b/"] }), 1);
+    assert.equal(await locks.release({ taskId: "a", paths: ["**/{x,y}.ts"] }), 1);
+    await locks.releaseAll();
+
+    await locks.acquire({ paths: ["packages/*/**", "app/[id]/page.ts"], taskId: "a" });
+    rmSync(join(project, "packages"), { recursive: true });
+    rmSync(join(project, "app"), { recursive: true });
+    assert.equal(await locks.release({ taskId: "a", paths: ["packages/*/**"] }), 2);
+    assert.equal(await locks.release({ taskId: "a", paths: ["app/[id]/page.ts"] }), 1, "as it was");
+
+    symlinkSync("src", join(project, "link"));
+    await locks.acquire({ paths: ["link/*.ts"], taskId: "a" });
+    unlinkSync(join(project, "src/b.ts"));
+    assert.equal(await locks.release({ taskId: "a", paths: ["link/*.ts"] }), 2);
+    assert.deepEqual(await locks.list(), []);
+  });
+
+  test("is heard by heartbeat when it names what was lost", async (context) => {
+    const { locks, project, clock } = await makeTree(context, ["lib/g.ts", "lib/h.ts"]);
+    await locks.acquire({ paths: ["lib/*"], taskId: "a", ttlMs: 10 });
+    unlinkSync(join(project, "lib/g.ts"));
+    clock.ms += 10;
+    assert.equal((await locks.heartbeat("a")).lost.length, 2);
+    assert.equal(await locks.release({ taskId: "a", paths: ["lib/*"] }), 0);
+    assert.deepEqual(await locks.heartbeat("a"), { extended: 0, lost: [] });
   });
 
   test("of folders is these folders as they are now", async (context) => {
@@ -282,7 +444,8 @@ test("where case does not count, it counts nowhere, not even for what is not the
   const project: ProjectFiles = {
     place: (text) => {
       const real = [...there.keys()].find((name) => name.toLowerCase() === text.toLowerCase());
-      return { written: text, real: real ?? text, kind: real === undefined ? null : "file" };
+      const names = [...new Set([text, real ?? text])];
+      return { written: text, names, real: real ?? text, kind: real === undefined ? null : "file" };
     },
     exists: () => false,
     ignoresCase: () => true,

@@ -176,6 +176,51 @@ describe("first come, first served", () => {
     assert.deepEqual(brief(await waiting), ["b write x", "b write y"]);
   });
 
+  test("a task that got more meanwhile passes nobody by for that: nobody starves", async (context) => {
+    const { store, locks } = await makeLocks(context);
+    await lockOne(locks, "x", "a");
+    const { served: waiting } = await queueUp(store, "b", { paths: ["x", "y"] });
+    assert.equal(await gets(locks, "y", "a"), true, "b has waited for a since before");
+    await locks.release({ taskId: "a", paths: ["x"] });
+    // From here on a could go to and fro between both for ever.
+    const error = await refused("LOCKED", lockOne(locks, "x", "a"));
+    assert.deepEqual(error.context["holders"], []);
+    assert.equal((error.context["waiters"] as unknown[]).length, 1);
+    assert.equal((await lockOne(locks, "y", "a")).path, "y", "it is renewed");
+    await locks.releaseForTask("a");
+    assert.deepEqual(brief(await waiting), ["b write x", "b write y"]);
+  });
+
+  test("of what it had before, an upgrade is no new beginning", async (context) => {
+    const { store, locks } = await makeLocks(context);
+    const read = await lockOne(locks, "x", "a", "read");
+    const { served: waiting } = await queueUp(store, "b", { paths: ["x", "y", "z"] });
+    const write = await lockOne(locks, "x", "a", "write");
+    assert.equal(write.firstToken, read.token);
+    // What it got since then is: it was not b's obstacle when b came.
+    await lockOne(locks, "y", "a", "read");
+    await locks.release({ taskId: "a", paths: ["x"] });
+    await refused("LOCKED", lockOne(locks, "y", "a", "write"));
+    await refused("LOCKED", lockOne(locks, "z", "a"));
+    await locks.releaseForTask("a");
+    await waiting;
+  });
+
+  test("two tasks that hand a path to each other pass nobody by either", async (context) => {
+    const { store, locks } = await makeLocks(context);
+    await lockOne(locks, "x", "a", "read");
+    await lockOne(locks, "x", "c", "read");
+    const { served: waiting } = await queueUp(store, "b", { paths: ["x", "y"] });
+    assert.equal(await gets(locks, "y", "a", "read"), true);
+    assert.equal(await gets(locks, "y", "c", "read"), true);
+    for (const task of ["a", "c"]) await locks.release({ taskId: task, paths: ["x"] });
+    for (const task of ["a", "c"]) {
+      assert.equal(await gets(locks, "x", task, "read"), false, task);
+      await locks.releaseForTask(task);
+    }
+    assert.deepEqual(brief(await waiting), ["b write x", "b write y"]);
+  });
+
   test("nor does it wait for those who wait for it by way of others", async (context) => {
     const { store, locks } = await makeLocks(context);
     await lockOne(locks, "a", "t3");

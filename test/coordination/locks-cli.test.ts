@@ -1,7 +1,7 @@
 /** `flowstore lock`, `unlock`, `locks` and `heartbeat`, as people and programs call them. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -237,6 +237,11 @@ test("paths are taken from the working folder; commas part them, standard input 
   assert.equal(await lockIn("src", ["--files", "-"], "\n"), "BAD_REQUEST");
   assert.equal(await lockIn("src", ["--files", "../../x"]), "BAD_REQUEST");
   assert.deepEqual(await lockIn("src", ["--files", "deep/**"]), ["src/deep"]);
+  // Behind a link `..` is where the system goes, not where the text says.
+  symlinkSync("src/deep", join(folder, "short"));
+  assert.deepEqual(await lockIn(".", ["--files", "short/../a.ts,./short/x,src//b.ts/"]), [
+    ...["src/a.ts", "src/deep/x", "src/b.ts"],
+  ]);
 });
 
 test("an interrupted wait leaves its place in the queue", async (context) => {
@@ -268,8 +273,29 @@ test("a damaged file of locks: named, in the way, cleared by unlock", async (con
   assert.deepEqual(one(await json(["unlock", "--task", "b", "--files", "x"])), { released: 1 });
   assert.equal((await run(["lock", "--task", "b", "--files", "x"])).exit, 0);
   assert.ok(readdirSync(join(folder, ".flow/local/quarantine")).length > 0);
+  const lost = await json(["heartbeat", "--task", "a"]);
+  assert.deepEqual([lost.exit, one(lost)["extended"]], [5, 1]);
   writeFileSync(file, "");
+  const { error } = await json(["lock", "--task", "c", "--files", "x"]);
+  assert.match(error.hint ?? "", /flowstore unlock --task T --files PATH/);
   assert.deepEqual(one(await json(["unlock", "--all"])), { released: 2 });
+  for (const task of ["a", "b"]) {
+    const told = await json(["heartbeat", "--task", task]);
+    assert.deepEqual([told.exit, one(told)["extended"]], [5, 0], task);
+  }
+});
+
+test("what is no file in the place of one: unlock --all releases the rest and puts it aside", async (context) => {
+  const { folder, run, json } = await openStoreShell(context);
+  await run(["lock", "--task", "a", "--files", "x,y"]);
+  const place = join(folder, ".flow/local/locks/x.json");
+  rmSync(place);
+  mkdirSync(place);
+  assert.equal(one(await json(["unlock", "--all", "--dry-run"]))["released"], 1);
+  assert.ok(existsSync(place), "nothing was done");
+  const done = await run(["unlock", "--all"]);
+  assert.deepEqual([done.exit, done.stdout], [0, "Released 2 locks\n"]);
+  assert.equal((await run(["lock", "--task", "b", "--files", "x,y"])).exit, 0);
 });
 
 test("--watch shows every change until it is interrupted", async (context) => {
@@ -362,7 +388,7 @@ async function openRepository(context: TestContext): Promise<Shell> {
 }
 
 describe("locks --staged", () => {
-  test("refuses what another task holds in a way that forbids writing, and nothing else", async (context) => {
+  test("refuses what another task holds for writing, and nothing else", async (context) => {
     const { folder, run, json } = await openRepository(context);
     const empty = await run(["locks", "--staged"]);
     assert.deepEqual([empty.exit, empty.stdout], [0, "Nobody holds what is staged (0 files)\n"]);
@@ -374,6 +400,10 @@ describe("locks --staged", () => {
     await run(["lock", "--task", "t2", "--files", "src", "--mode", "directory_add"]);
     assert.equal((await run(["locks", "--staged"])).exit, 0, "nobody holds these two");
     await run(["lock", "--task", "t1", "--files", "src/a.ts", "--mode", "read"]);
+    await run(["lock", "--task", "t3", "--files", ".", "--mode", "read"]);
+    assert.equal((await run(["locks", "--staged"])).exit, 0, "nobody has changes in it");
+    await run(["unlock", "--task", "t3"]);
+    await run(["lock", "--task", "t1", "--files", "src/a.ts"]);
     const refused = await json(["locks", "--staged"]);
     assert.deepEqual([refused.exit, refused.error.code], [5, "LOCKED"]);
     assert.deepEqual(refused.error.context["files"], ["src/a.ts"]);
@@ -390,7 +420,29 @@ describe("locks --staged", () => {
     const told = await run(["locks", "--staged", "--task", "t2"]);
     assert.equal(told.exit, 5);
     assert.match(told.stderr, /^flowstore: Cannot commit what is staged: others hold src\/a\.ts\n/);
-    assert.match(told.stderr, /\nsrc\/a\.ts {2}read {2}t1 /);
+    assert.match(told.stderr, /\nsrc\/a\.ts {2}write {2}t1 /);
+  });
+
+  test("fails closed where locks cannot be read", async (context) => {
+    const { folder, run, json } = await openRepository(context);
+    writeFileSync(join(folder, "src/a.ts"), "x\n");
+    git(folder, "add", "src/a.ts");
+    const locks = join(folder, ".flow/local/locks");
+    for (const damage of [
+      () => writeFileSync(locks, "oops"),
+      () => symlinkSync("nowhere", locks),
+      () => {
+        mkdirSync(locks);
+        writeFileSync(join(locks, "src%2fa.ts.json"), "{");
+      },
+    ]) {
+      damage();
+      const refused = await json(["locks", "--staged"]);
+      assert.deepEqual([refused.exit, refused.error.code], [6, "CORRUPT"]);
+      assert.equal((await run(["lock", "--task", "t", "--files", "src/a.ts"])).exit, 6);
+      rmSync(locks, { recursive: true });
+    }
+    assert.equal((await run(["locks", "--staged"])).exit, 0);
   });
 
   test("knows both names of a file that was renamed, and files that are gone or odd", async (context) => {

@@ -14,6 +14,7 @@ import {
   refused,
   refusedWithoutTrace,
   reopen,
+  committed,
   snapshot,
   TestClock,
   tracked,
@@ -191,6 +192,7 @@ describe("the same task again", () => {
         assert.equal(after.expiresAt, clock.iso(45 * MINUTES));
         if (isUpgrade) {
           assert.equal(after.mode, second);
+          assert.equal(after.firstToken, before.token);
           assert.ok(after.token > before.token);
           assert.equal(after.lockedAt, clock.iso());
           await refused("LOCK_LOST", locks.assertHeld("src", before.token));
@@ -284,13 +286,13 @@ describe("a refusal", () => {
     const { store, locks } = await makeLocks(context);
     await lockOne(locks, "src", "a", "read");
     await lockOne(locks, "lib", "b");
-    const before = snapshot(store.root);
+    const before = committed(store.root);
     const paths = ["src/x.ts", "lib/y.ts", "free.ts"];
     assert.deepEqual(brief(await locks.conflicts({ paths })), ["b write lib", "a read src"]);
     assert.deepEqual(brief(await locks.conflicts({ paths, taskId: "a" })), ["b write lib"]);
     assert.deepEqual(brief(await locks.conflicts({ paths, mode: "read" })), ["b write lib"]);
     assert.deepEqual(await locks.conflicts({ paths: ["free.ts"] }), []);
-    assert.deepEqual(snapshot(store.root), before);
+    assert.deepEqual(committed(store.root), before);
   });
 });
 
@@ -363,12 +365,12 @@ describe("the end of a lock", () => {
     assert.deepEqual(await locks.check("a"), [lock]);
     assert.equal(await gets(locks, "a", "b"), false);
     clock.ms += 1;
-    const before = snapshot(store.root);
+    const before = committed(store.root);
     assert.deepEqual(await locks.check("a"), []);
     assert.deepEqual(await locks.list(), []);
     assert.deepEqual(await locks.list({ expired: true }), [lock]);
     assert.deepEqual(await locks.conflicts({ paths: ["a"] }), []);
-    assert.deepEqual(snapshot(store.root), before, "looking wrote nothing");
+    assert.deepEqual(committed(store.root), before, "looking wrote nothing");
     assert.equal(await gets(locks, "a", "b"), true);
     assert.deepEqual(await locks.list({ expired: true }), []);
     assert.deepEqual(await logOf(locks), [
@@ -386,9 +388,9 @@ describe("the end of a lock", () => {
     clock.ms += 2000;
     assert.equal(await locks.cleanupStale(), 2);
     assert.deepEqual(filesIn(store, "locks"), ["b.json"]);
-    const before = snapshot(store.root);
+    const before = committed(store.root);
     assert.equal(await locks.cleanupStale(), 0);
-    assert.deepEqual(snapshot(store.root), before, "nothing to do writes nothing");
+    assert.deepEqual(committed(store.root), before, "nothing to do writes nothing");
   });
 
   test("two expired ones and one that lives: only the last is in the way", async (context) => {
@@ -422,6 +424,38 @@ describe("the end of a lock", () => {
     assert.equal(await gets(locks, "x", "b"), true);
     assert.deepEqual(await logOf(locks, { taskId: "a" }), [
       ...["acquired a write x", "shortened a write x", "expired a write x"],
+    ]);
+  });
+
+  test("nor does it where nobody writes, for whoever has seen it", async (context) => {
+    const { store, locks, clock } = await makeLocks(context);
+    await locks.acquire({ paths: ["x"], taskId: "a", ttlMs: 10 * MINUTES });
+    clock.ms -= 60 * MINUTES;
+    const reader = await reopen(context, store, { readOnly: true, clock: clock.now });
+    const end = clock.iso(10 * MINUTES);
+    const before = committed(store.root);
+    for (const minutes of [0, 4, 5]) {
+      clock.ms += minutes * MINUTES;
+      for (const { locks: seen } of [store, reader]) {
+        assert.deepEqual(
+          (await seen.check("x")).map(({ expiresAt }) => expiresAt),
+          [end],
+        );
+      }
+    }
+    clock.ms += MINUTES;
+    for (const { locks: seen } of [store, reader]) {
+      assert.deepEqual(await seen.check("x"), []);
+      assert.deepEqual(await seen.conflicts({ paths: ["x"] }), []);
+      assert.deepEqual(brief(await seen.list({ expired: true })), ["a write x"]);
+    }
+    // One who comes later has not seen it before: for that one it may live as long again.
+    const later = await reopen(context, store, { readOnly: true, clock: clock.now });
+    assert.equal((await later.locks.check("x"))[0]?.expiresAt, clock.iso(10 * MINUTES));
+    assert.deepEqual(committed(store.root), before, "nobody wrote");
+    assert.equal(await gets(locks, "x", "b"), true);
+    assert.deepEqual(await logOf(locks, { taskId: "a" }), [
+      ...["acquired a write x", "expired a write x"],
     ]);
   });
 
@@ -511,9 +545,9 @@ describe("release", () => {
     await locks.acquire({ paths: ["a"], taskId: "b", mode: "read" });
     assert.equal(await locks.release({ taskId: "a", paths: ["./a", "c", "never"] }), 1);
     assert.deepEqual(brief(await locks.list()), ["b read a", "a read b", "a read c/d"]);
-    const before = snapshot(store.root);
+    const before = committed(store.root);
     assert.equal(await locks.release({ taskId: "a", paths: ["a"] }), 0);
-    assert.deepEqual(snapshot(store.root), before, "nothing to do writes nothing");
+    assert.deepEqual(committed(store.root), before, "nothing to do writes nothing");
     assert.equal(await locks.releaseForTask("a"), 2);
     assert.equal(await locks.releaseAll(), 1);
     assert.deepEqual(filesIn(store, "locks"), []);

@@ -12,7 +12,7 @@ import {
   refused,
   refusedWithoutTrace,
   reopen,
-  snapshot,
+  committed,
   TestClock,
   warnings,
 } from "../features/support.ts";
@@ -158,10 +158,10 @@ describe("list", () => {
   test("is newest first; all that is given must hold", async (context) => {
     const clock = new TestClock();
     const store = await makeStore(context, { clock: clock.now });
-    const before = snapshot(store.root);
+    const before = committed(store.root);
     assert.deepEqual(await store.memory.list(), []);
     assert.equal(await store.memory.get(UNKNOWN), null);
-    assert.deepEqual(snapshot(store.root), before);
+    assert.deepEqual(committed(store.root), before);
     await store.memory.append({ text: "one", type: "pitfall", tags: ["a", "b"], module: "web" });
     await store.memory.append({ text: "two", type: "pitfall", tags: ["a"], severity: "low" });
     clock.ms += 1;
@@ -378,9 +378,9 @@ test("looking writes nothing", async (context) => {
   const { id } = await store.memory.append({ text: "one", tags: ["a"] });
   await store.close();
   const reader = await reopen(context, store, { readOnly: true });
-  const before = snapshot(store.root);
+  const before = committed(store.root);
   await reader.memory.get(id);
   await reader.memory.list({ tags: ["a"] });
   await reader.memory.search(/one/);
-  assert.deepEqual(snapshot(store.root), before);
+  assert.deepEqual(committed(store.root), before);
 });

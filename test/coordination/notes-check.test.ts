@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { FlowStore } from "flowstore";
-import { FRESH_MS, makeProject, makeStore, pass, snapshot } from "../features/support.ts";
+import { FRESH_MS, makeProject, makeStore, pass, committed } from "../features/support.ts";
 import { STRANGE_TEXTS } from "./strange-texts.ts";
 
 async function makeNotes(context: TestContext): Promise<FlowStore> {
@@ -25,11 +25,11 @@ async function makeNotes(context: TestContext): Promise<FlowStore> {
 /** Every finding as `file rule severity`; check and status agree, and write nothing. */
 async function found(store: FlowStore): Promise<string[]> {
   await pass(FRESH_MS);
-  const before = snapshot(store.root);
+  const before = committed(store.root);
   const findings = await store.check();
   const { problems } = await store.status();
   assert.deepEqual(problems, findings);
-  assert.deepEqual(snapshot(store.root), before);
+  assert.deepEqual(committed(store.root), before);
   return findings.map(({ file, rule, severity }) => `${file} ${rule} ${severity}`);
 }
 

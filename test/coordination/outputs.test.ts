@@ -12,7 +12,7 @@ import {
   refused,
   refusedWithoutTrace,
   reopen,
-  snapshot,
+  committed,
   TestClock,
   warnings,
 } from "../features/support.ts";
@@ -194,10 +194,10 @@ describe("a file made by hand", () => {
 describe("the list", () => {
   test("is empty without outputs, and nothing is written", async (context) => {
     const store = await makeStore(context);
-    const before = snapshot(store.root);
+    const before = committed(store.root);
     assert.deepEqual(await store.outputs.list(), []);
     assert.equal(await store.outputs.read("fn-1.2"), null);
-    assert.deepEqual(snapshot(store.root), before);
+    assert.deepEqual(committed(store.root), before);
   });
 
   // Of the old system, outputs of one second came in any order.

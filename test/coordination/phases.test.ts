@@ -13,7 +13,7 @@ import {
   refused,
   refusedWithoutTrace,
   reopen,
-  snapshot,
+  committed,
   TestClock,
   tracked,
   warnings,
@@ -185,14 +185,14 @@ describe("the next phase", () => {
     const store = await makeStore(context);
     await store.phases.markDone(TASK, "1");
     await store.close();
-    const before = snapshot(store.root);
+    const before = committed(store.root);
     const { phases } = await reopen(context, store, { readOnly: true });
     assert.equal(await phases.next(TASK, "M"), "2");
     assert.equal(await phases.next("unknown", "M"), "1");
     assert.deepEqual(await phases.get("unknown"), []);
     assert.deepEqual(await phases.getCompleted("unknown"), []);
     assert.deepEqual(Object.keys(await phases.sequences()), ["S", "M", "L"]);
-    assert.deepEqual(snapshot(store.root), before);
+    assert.deepEqual(committed(store.root), before);
     await refused("READ_ONLY", phases.markDone(TASK, "2"));
   });
 });

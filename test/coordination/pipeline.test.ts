@@ -13,7 +13,7 @@ import {
   refused,
   refusedWithoutTrace,
   reopen,
-  snapshot,
+  committed,
   TestClock,
   tracked,
   warnings,
@@ -40,13 +40,13 @@ describe("reading", () => {
     const store = await makeStore(context);
     await store.pipeline.start(EPIC);
     await store.close();
-    const before = snapshot(store.root);
+    const before = committed(store.root);
     const { pipeline } = await reopen(context, store, { readOnly: true });
     assert.equal(await pipeline.read("fn-10"), null);
     assert.equal((await pipeline.read(EPIC))?.phase, "plan");
     assert.equal((await pipeline.list()).length, 1);
     assert.deepEqual(await pipeline.phases(), ALL);
-    assert.deepEqual(snapshot(store.root), before);
+    assert.deepEqual(committed(store.root), before);
     await refused("READ_ONLY", pipeline.advance(EPIC, { from: "plan" }));
   });
 

@@ -12,7 +12,7 @@ import {
   refused,
   refusedWithoutTrace,
   reopen,
-  snapshot,
+  committed,
   TestClock,
   tracked,
   warnings,
@@ -201,9 +201,9 @@ test("changes no tracked file and logs nothing", async (context) => {
 // Of the old system, `get` made folders, even in a directory without a store.
 test("get writes nothing, and makes no store", async (context) => {
   const store = await makeStore(context);
-  const before = snapshot(store.root);
+  const before = committed(store.root);
   assert.equal(await store.scoutCache.get("k"), null);
-  assert.deepEqual(snapshot(store.root), before);
+  assert.deepEqual(committed(store.root), before);
   const { folder, json } = await openShell(context);
   const { exit, error } = await json(["scout-cache", "get", "k"]);
   assert.deepEqual([exit, error.code], [3, "NOT_INITIALIZED"]);

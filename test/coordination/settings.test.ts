@@ -11,7 +11,7 @@ import {
   refused,
   refusedWithoutTrace,
   reopen,
-  snapshot,
+  committed,
   warnings,
 } from "../features/support.ts";
 import { eventsOf, logsNothing } from "./events.ts";
@@ -69,10 +69,10 @@ test("a change is logged with what was before, no change is not", async (context
 
 test("reading writes nothing, not even the folder", async (context) => {
   const store = await makeStore(context);
-  const before = snapshot(store.root);
+  const before = committed(store.root);
   assert.equal(await store.settings.get("k"), null);
   assert.deepEqual(await store.settings.list(), []);
-  assert.deepEqual(snapshot(store.root), before);
+  assert.deepEqual(committed(store.root), before);
 });
 
 test("refuses what cannot be, and writes nothing", async (context) => {

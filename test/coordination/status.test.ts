@@ -7,16 +7,16 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { FlowStoreStatus } from "flowstore";
 import { masked, one, openStoreShell, outcomeOf, start, type Shell } from "../cli/support.ts";
-import { FRESH_MS, makeStore, pass, snapshot, TestClock, until } from "../features/support.ts";
+import { FRESH_MS, makeStore, pass, committed, TestClock, until } from "../features/support.ts";
 import { openSession } from "./session.ts";
 
 describe("status()", () => {
   test("counts everything, and lists what is open; zeros in an empty store", async (context) => {
     const clock = new TestClock();
     const store = await makeStore(context, { clock: clock.now });
-    const before = snapshot(store.root);
+    const before = committed(store.root);
     const empty = await store.status();
-    assert.deepEqual(snapshot(store.root), before);
+    assert.deepEqual(committed(store.root), before);
     const nothing = { total: 0 };
     assert.deepEqual(partOf(empty), {
       locks: { held: 0, tasks: 0 },

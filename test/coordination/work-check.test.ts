@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } fr
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import type { FlowStore } from "flowstore";
-import { FRESH_MS, makeStore, pass, reopen, snapshot } from "../features/support.ts";
+import { FRESH_MS, makeStore, pass, reopen, committed } from "../features/support.ts";
 
 /** A store with a document of each kind. */
 async function makeWork(context: TestContext): Promise<FlowStore> {
@@ -27,11 +27,11 @@ function gapFile(store: FlowStore, id: number): string {
 /** Every finding as `file rule severity`; check and status agree, and write nothing. */
 async function found(store: FlowStore): Promise<string[]> {
   await pass(FRESH_MS);
-  const before = snapshot(store.root);
+  const before = committed(store.root);
   const findings = await store.check();
   const { problems } = await store.status();
   assert.deepEqual(problems, findings);
-  assert.deepEqual(snapshot(store.root), before);
+  assert.deepEqual(committed(store.root), before);
   return findings.map(({ file, rule, severity }) => {
     return `${file.replace(/-[0-9a-z]{6}\.json$/, ".json")} ${rule} ${severity}`;
   });

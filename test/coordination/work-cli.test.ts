@@ -26,30 +26,32 @@ test("session: the phases of a task", async (context) => {
   });
   await step(["phase", "list", "fn-1.2", "--sequence", "M"], {
     stdout: [
-      "☑ 1 Verify Configuration  <time>",
-      "● 2 Re-anchor",
-      "☑ 5 Implement  <time>",
-      "☐ 6 Verify & Fix",
-      "☐ 7 Commit",
-      "☐ 10 Complete",
-      "☐ 12 Return",
-      "☑ of my own  <time>",
+      "fn-1.2: 2 of 7 done, and 1 beside them",
+      "├─ ☑ 1 Verify Configuration  <time>",
+      "├─ ● 2 Re-anchor",
+      "├─ ☑ 5 Implement  <time>",
+      "├─ ☐ 6 Verify & Fix",
+      "├─ ☐ 7 Commit",
+      "├─ ☐ 10 Complete",
+      "├─ ☐ 12 Return",
+      "└─ ☑ of my own  <time>",
     ],
   });
   await step(["phase", "list", "fn-1.2", "--sequence", "L"], {
     env: { ...PLAIN, COLUMNS: "24" },
     stdout: [
-      "[x] 1 Verify Configur...",
-      "[>] 2 Re-anchor",
-      "[ ] 4 TDD Red-Green",
-      "[x] 5 Implement  2026...".replace("2026", String(first?.["at"]).slice(0, 4)),
-      "[ ] 6 Verify & Fix",
-      "[ ] 7 Commit",
-      "[ ] 8 Review",
-      "[ ] 9 Outputs Dump",
-      "[ ] 10 Complete",
-      "[ ] 12 Return",
-      `[x] of my own  ${String(first?.["at"]).slice(0, 6)}...`,
+      "fn-1.2: 2 of 10 done,...",
+      "|- [x] 1 Verify Confi...",
+      "|- [>] 2 Re-anchor",
+      "|- [ ] 4 TDD Red-Green",
+      `|- [x] 5 Implement  ${String(first?.["at"]).slice(0, 1)}...`,
+      "|- [ ] 6 Verify & Fix",
+      "|- [ ] 7 Commit",
+      "|- [ ] 8 Review",
+      "|- [ ] 9 Outputs Dump",
+      "|- [ ] 10 Complete",
+      "|- [ ] 12 Return",
+      `\`- [x] of my own  ${String(first?.["at"]).slice(0, 3)}...`,
     ],
   });
   await step(["phase", "next", "fn-1.2", "--sequence", "M"], {
@@ -87,7 +89,7 @@ test("session: the phases of a task", async (context) => {
   });
   await step(["phase", "next", "fn-1.2"], {
     exit: 2,
-    stderr: ["flowstore: Say which phases there are: give --sequence S, M or L"],
+    stderr: ["flowstore: Say which phases there are: give --sequence or --phases"],
   });
   await step(["phase", "next", "fn-1.2", "--sequence", "XL"], {
     exit: 2,
@@ -150,17 +152,17 @@ test("session: the pipeline of epics", async (context) => {
   });
   await step(["pipeline", "list"], {
     stdout: [
-      "EPIC   PIPELINE                                                   SINCE",
-      "fn-1   plan ● → plan_review → work → impl_review → close          <time>",
-      "fn-2   plan ✓ → plan_review ● → work → impl_review → close        <time>",
-      "fn-10  plan ✓ → plan_review ✓ → work ✓ → impl_review ✓ → close ✓  <time>",
+      "EPIC   DONE    PIPELINE                                                   SINCE",
+      "fn-1   0 of 5  plan ● → plan_review → work → impl_review → close          <time>",
+      "fn-2   1 of 5  plan ✓ → plan_review ● → work → impl_review → close        <time>",
+      "fn-10  5 of 5  plan ✓ → plan_review ✓ → work ✓ → impl_review ✓ → close ✓  <time>",
     ],
   });
   await step(["pipeline", "show", "fn-2"], {
     env: PLAIN,
     stdout: [
-      "EPIC  PIPELINE                                                     SINCE",
-      "fn-2  plan [x] -> plan_review [>] -> work -> impl_review -> close  <time>",
+      "EPIC  DONE    PIPELINE                                                     SINCE",
+      "fn-2  1 of 5  plan [x] -> plan_review [>] -> work -> impl_review -> close  <time>",
     ],
   });
   const shown = one(await json(["pipeline", "show", "fn-2"]));
@@ -188,11 +190,88 @@ test("session: the pipeline of epics", async (context) => {
   );
   await step(["pipeline", "show", "fn-1", "--quiet"], {
     stdout: [
-      `EPIC  ${"PIPELINE".padEnd(85)}  SINCE`,
-      "fn-1  brain\\x1b[31mstorm ● (none of plan, plan_review, work, impl_review, close, completed)",
+      `EPIC  DONE  ${"PIPELINE".padEnd(85)}  SINCE`,
+      "fn-1        brain\\x1b[31mstorm ● (none of plan, plan_review, work, impl_review, close, completed)",
     ],
   });
   assert.equal((await json(["pipeline", "advance", "fn-1", "--from", "plan"])).exit, 5);
+});
+
+test("session: phases that are no presets, for one call", async (context) => {
+  const { step, json } = await openSession(context);
+  const own = ["--phases", "write, test,ship"];
+  await step(["phase", "next", "t", ...own], { stdout: ["● write"] });
+  await step(["phase", "done", "t", "write", "sleep"], {
+    stdout: ["☑ t: phase write is done", "☑ t: phase sleep is done"],
+  });
+  await step(["phase", "list", "t", ...own], {
+    stdout: [
+      "t: 1 of 3 done, and 1 beside them",
+      "├─ ☑ write  <time>",
+      "├─ ● test",
+      "├─ ☐ ship",
+      "└─ ☑ sleep  <time>",
+    ],
+  });
+  await step(["phase", "list", "t"], {
+    stdout: ["t: 2 done", "├─ ☑ write  <time>", "└─ ☑ sleep  <time>"],
+  });
+  assert.deepEqual((await json(["phase", "list", "t", ...own])).meta, { count: 2, next: "test" });
+  const next = await json(["phase", "next", "t", ...own]);
+  assert.deepEqual(next.data, { phase: "test", title: null, doneWhen: null });
+  assert.deepEqual(next.meta["sequence"], ["write", "test", "ship"]);
+  await step(["phase", "done", "t", "test", "ship", "--quiet"]);
+  await step(["phase", "next", "t", ...own], { stdout: ["All phases are done"] });
+
+  await step(["pipeline", "start", "fn-1", ...own], { stdout: ["fn-1: write ● → test → ship"] });
+  await step(["pipeline", "advance", "fn-1", "--from", "write", ...own], {
+    stdout: ["fn-1: write ✓ → test ● → ship"],
+  });
+  await step(["pipeline", "set", "fn-2", "ship", ...own], {
+    stdout: ["fn-2: write ✓ → test ✓ → ship ●"],
+  });
+  await step(["pipeline", "list", ...own], {
+    stdout: [
+      "EPIC  DONE    PIPELINE                   SINCE",
+      "fn-1  1 of 3  write ✓ → test ● → ship    <time>",
+      "fn-2  2 of 3  write ✓ → test ✓ → ship ●  <time>",
+    ],
+  });
+  await step(["pipeline", "show", "fn-1", ...own], {
+    stdout: [
+      "EPIC  DONE    PIPELINE                 SINCE",
+      "fn-1  1 of 3  write ✓ → test ● → ship  <time>",
+    ],
+  });
+  // Without them the store does not know where it stands, says so, and leaves it there.
+  const unknown = await json(["pipeline", "advance", "fn-1", "--from", "test"]);
+  assert.deepEqual([unknown.exit, unknown.error.code], [5, "CONFLICT"]);
+
+  for (const [words, message] of [
+    [
+      ["phase", "next", "t", "--phases", "a,a"],
+      '"a,a" is not a list of phases: expected names with commas between them, each once',
+    ],
+    [
+      ["phase", "next", "t", "--phases", "a,,b"],
+      '"a,,b" is not a list of phases: expected names with commas between them, each once',
+    ],
+    [
+      ["phase", "list", "t", "--phases", "a", "--sequence", "S"],
+      "Give either --sequence or --phases",
+    ],
+    [
+      ["pipeline", "start", "fn-3", "--phases", ""],
+      '"" is not a list of phases: expected names with commas between them, each once',
+    ],
+    [
+      ["pipeline", "start", "fn-3", "--phases", "a,completed"],
+      "Cannot use the store: pipelinePhases must not name completed, which follows them by itself",
+    ],
+  ] as const) {
+    await step(words, { exit: 2, stderr: [`flowstore: ${message}`] });
+  }
+  assert.equal((await json(["pipeline", "show", "fn-3"])).exit, 3);
 });
 
 test("session: the gaps of an epic, and its gate", async (context) => {

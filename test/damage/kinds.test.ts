@@ -15,6 +15,7 @@ import { basename, dirname, join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import type { Finding, FlowStore } from "flowstore";
 import { FRESH_MS, makeStore, pass, refused, snapshot, warnings } from "../features/support.ts";
+import { asOwner } from "../features/user.ts";
 
 /** One kind: how two documents of it come to be, and how calls look at them. */
 interface Kind {
@@ -285,17 +286,23 @@ for (const [name, kind] of Object.entries(KINDS)) {
       await kind.ask(store);
     });
 
-    test("one that may not be read", { skip: process.getuid?.() === 0 }, async (context) => {
+    test("one that may not be read", async (context) => {
       const store = await makeStore(context);
       await kind.make(store);
       const path = fileOf(store, kind);
       chmodSync(path, 0);
       await pass(FRESH_MS);
       const file = `${kind.folder}/${basename(path)}`;
-      assert.deepEqual(about(await store.check(), file), [
-        { rule: "unreadable", severity: "error" },
-      ]);
-      chmodSync(path, 0o600);
+      await asOwner(dirname(store.root), async () => {
+        const finding = { rule: "unreadable", severity: "error" };
+        assert.deepEqual(about(await store.check(), file), [finding]);
+        assert.deepEqual(about((await store.status()).problems, file), [finding]);
+        assert.equal((await refused("IO", () => kind.ask(store))).context["file"], file);
+        chmodSync(path, 0o600);
+        await pass(FRESH_MS);
+        await kind.ask(store);
+        assert.deepEqual(about(await store.check(), file), []);
+      });
     });
   });
 }
@@ -319,19 +326,21 @@ test("files that are no documents are named in every folder, and do no harm", as
   const store = await makeAll(context);
   const folders = [
     ...["approvals", "gaps/e", "memory", "outputs", "phases", "pipeline", "settings"],
-    ...["local/checkpoints/one", "local/lock-queue", "local/locks"],
+    ...["local/checkpoints/one", "local/lock-log", "local/lock-queue", "local/locks"],
+    "local/scout-cache",
   ];
   mkdirSync(join(store.root, "local/lock-queue"), { recursive: true });
   for (const folder of folders) {
     writeFileSync(join(store.root, folder, "notes.txt"), "mine");
     writeFileSync(join(store.root, folder, ".hidden.json"), "<<<<<<< mine");
     symlinkSync("notes.txt", join(store.root, folder, "link.txt"));
+    mkdirSync(join(store.root, folder, "folder"));
   }
   writeFileSync(join(store.root, "gaps/.hidden"), "");
   writeFileSync(join(store.root, "local/checkpoints/notes.txt"), "");
   await pass(FRESH_MS);
   const expected = folders.flatMap((folder) =>
-    [".hidden.json", "link.txt", "notes.txt"].map(
+    [".hidden.json", "folder", "link.txt", "notes.txt"].map(
       (name) => `${folder}/${name} foreign-file warning`,
     ),
   );

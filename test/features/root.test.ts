@@ -501,6 +501,7 @@ describe("options", () => {
   test("readOnly refuses every change, and a transaction, and reads everything", async (context) => {
     const store = await makeStore(context);
     await store.features.createBulk([{ name: "a" }, { name: "b", dependencies: [{ index: 0 }] }]);
+    await store.close();
     const reader = await reopen(context, store, { readOnly: true });
     const before = snapshot(store.root);
     const { features, changes } = reader;

@@ -1,6 +1,7 @@
 /** Stores in folders of their own, and the questions that most tests ask of them. */
 import assert from "node:assert/strict";
 import {
+  existsSync,
   lstatSync,
   mkdtempSync,
   readdirSync,
@@ -119,9 +120,13 @@ export interface Entry {
 }
 
 /** Everything below a folder: names, kinds, bytes, times, inodes. */
-export function snapshot(folder: string): Record<string, Entry> {
+export function snapshot(
+  folder: string,
+  isMeant: (path: string) => boolean = () => true,
+): Record<string, Entry> {
   const entries: Record<string, Entry> = {};
   const visit = (path: string, shown: string): void => {
+    if (!isMeant(shown)) return;
     const stat = lstatSync(path);
     const kind = stat.isDirectory()
       ? "folder"
@@ -142,6 +147,31 @@ export function snapshot(folder: string): Record<string, Entry> {
   };
   visit(folder, ".");
   return entries;
+}
+
+/** Where a writer still works in the background after its last commit, and no reader looks. */
+const UPKEEP = new Set(["guard", "fence", "cache", "journal"]);
+const RECORD = /^[0-9a-f]{8} \{"kind":"record"/;
+
+/**
+ * {@link snapshot} of a root whose writer may not be at rest yet: all that a commit writes, and the
+ * commits themselves.
+ */
+export function committed(root: string): Record<string, Entry | string[]> {
+  const journal = join(root, "local", "journal");
+  const names = existsSync(journal) ? readdirSync(journal) : [];
+  const lines = names.flatMap((name) => readFileSync(join(journal, name), "utf8").split("\n"));
+  const local = snapshot(join(root, "local"), (path) => !UPKEEP.has(path));
+  return {
+    ...snapshot(root, (path) => path !== "local"),
+    // Without the folder itself: its time changes with the upkeep.
+    ...Object.fromEntries(
+      Object.entries(local).flatMap(([path, one]) =>
+        path === "." ? [] : [[join("local", path), one]],
+      ),
+    ),
+    commits: lines.filter((line) => RECORD.test(line)).toSorted(),
+  };
 }
 
 /** The bytes of what git would track, by path. */

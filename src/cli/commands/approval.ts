@@ -1,5 +1,6 @@
 /** Asking for a decision, deciding, and waiting for it. */
 import { FlowError } from "../../errors.ts";
+import { APPROVAL_KINDS, APPROVAL_STATUSES } from "../../index.ts";
 import type { Approval, CreateApprovalInput } from "../../index.ts";
 import { NOTE, noteOf } from "../change-options.ts";
 import type { Command, CommandContext, CommandResult } from "../command.ts";
@@ -8,19 +9,16 @@ import { EXIT_DONE, EXIT_FOUND_ERRORS } from "../exit-codes.ts";
 import { parseJson, readText } from "../json-word.ts";
 import { readChoice, readDuration } from "../values.ts";
 import { asNamed, changeEach, MANY } from "./each-feature.ts";
-import { oneTextOf, wordsOf } from "./each-word.ts";
-
-const KINDS = ["file_access", "mutation", "generic"] as const;
-const STATUSES = ["pending", "approved", "rejected"] as const;
+import { oneTextOf, wordsOf } from "./each-text.ts";
 
 const TEXT = { type: "string" };
 const TEXT_OR_NULL = { type: ["string", "null"] };
 const SCHEMA = objectOf({
   id: TEXT,
   taskId: TEXT,
-  kind: { enum: KINDS },
+  kind: { enum: APPROVAL_KINDS },
   payload: {},
-  status: { enum: STATUSES },
+  status: { enum: APPROVAL_STATUSES },
   createdAt: TEXT,
   resolvedAt: TEXT_OR_NULL,
   resolver: TEXT_OR_NULL,
@@ -42,7 +40,7 @@ export const create: Command = {
   ].join("\n"),
   options: {
     task: { type: "string", value: "ID", help: "The task that asks; any text" },
-    kind: { type: "string", value: "NAME", help: `${KINDS.join(", ")}; default generic` },
+    kind: { type: "string", value: "NAME", help: `${APPROVAL_KINDS.join(", ")}; default generic` },
     payload: { type: "string", value: "JSON", help: "What it is about; JSON, @FILE or -" },
     ...NOTE,
   },
@@ -63,7 +61,7 @@ export const create: Command = {
 async function inputOf({ options }: CommandContext): Promise<CreateApprovalInput> {
   const taskId = options.text("task");
   if (taskId === undefined) throw new FlowError("BAD_REQUEST", "Say which task asks: give --task");
-  const kind = readChoice(options.text("kind") ?? "generic", "a kind", KINDS);
+  const kind = readChoice(options.text("kind") ?? "generic", "a kind", APPROVAL_KINDS);
   const payload = options.text("payload");
   if (payload === undefined) return { taskId, kind };
   return { taskId, kind, payload: parseJson(await readText(payload), "The payload") };
@@ -72,13 +70,14 @@ async function inputOf({ options }: CommandContext): Promise<CreateApprovalInput
 export const list: Command = {
   usage: "[--status NAME]",
   details: "Newest first.",
-  options: { status: { type: "string", value: "NAME", help: STATUSES.join(", ") } },
+  options: { status: { type: "string", value: "NAME", help: APPROVAL_STATUSES.join(", ") } },
   positionals: { min: 0, max: 0 },
   examples: ["flowstore approval list --status pending", "flowstore approval list --json"],
   data: { text: "a list of approvals; meta.count says how many", schema: listOf(SCHEMA) },
   async run(context) {
     const status = context.options.text("status");
-    const query = status === undefined ? {} : { status: readChoice(status, "a status", STATUSES) };
+    const query =
+      status === undefined ? {} : { status: readChoice(status, "a status", APPROVAL_STATUSES) };
     const store = await context.openStore("read");
     const approvals = await store.approvals.list(query);
     return {
@@ -99,7 +98,7 @@ export const show: Command = {
   examples: ["flowstore approval show 01M7Z0YB2Z5YH27TAQ006SBDS0 --json"],
   data: EACH,
   async run(context) {
-    const ids = await wordsOf(context);
+    const ids = await wordsOf(context.positionals);
     const store = await context.openStore("read");
     const found: Approval[] = [];
     for (const id of ids) found.push(await store.approvals.get(id));
@@ -125,7 +124,7 @@ export const approve: Command = {
   examples: ["flowstore approval approve 01M7Z0YB2Z5YH27TAQ006SBDS0 --actor ann"],
   data: EACH,
   async run(context) {
-    const ids = await wordsOf(context);
+    const ids = await wordsOf(context.positionals);
     const store = await context.openStore("write");
     const approvals = await changeEach(context, store, ids, (id) =>
       store.approvals.approve(id, noteOf(context)),
@@ -148,7 +147,7 @@ export const reject: Command = {
   examples: ['flowstore approval reject 01M7Z0YB2Z5YH27TAQ006SBDS0 --reason "Too wide"'],
   data: EACH,
   async run(context) {
-    const ids = await wordsOf(context);
+    const ids = await wordsOf(context.positionals);
     const reason = context.options.text("reason");
     const options = { ...noteOf(context), ...(reason === undefined ? {} : { reason }) };
     const store = await context.openStore("write");

@@ -4,10 +4,9 @@ import type { Checkpoint, CheckpointScope, FlowStore } from "../../index.ts";
 import { NOTE, noteOf } from "../change-options.ts";
 import type { Command } from "../command.ts";
 import { listOf, objectOf, type DataShape } from "../data-shapes.ts";
-import type { OptionSpec } from "../options.ts";
+import { DRY_RUN, isDryRun, unlessDry } from "../dry-run.ts";
 import { asNamed, changeEach, MANY } from "./each-feature.ts";
-import { textsOf } from "./each-text.ts";
-import { oneTextOf } from "./each-word.ts";
+import { oneTextOf, textsOf } from "./each-text.ts";
 
 const TEXT = { type: "string" };
 const INTEGER = { type: "integer" };
@@ -23,12 +22,9 @@ const SCHEMA = objectOf({
 const KEYS = "{ name, createdAt, agent, note, scope, documents, bytes }";
 const ONE: DataShape = { text: KEYS, schema: SCHEMA };
 const NAMES = objectOf({ name: TEXT });
-const DRY_RUN: Readonly<Record<string, OptionSpec>> = {
-  "dry-run": { type: "boolean", help: "Only tell what would be done" },
-};
 
 export const save: Command = {
-  usage: "NAME [--scope WORDS] [--replace] [--note TEXT]",
+  usage: "NAME [--scope WORDS] [--replace] [--dry-run] [--note TEXT]",
   details: [
     "A copy of all documents of one moment, kept in this clone (.flow/local). It is",
     "refused when one of them is damaged. WORDS are some of features, gaps, phases,",
@@ -37,6 +33,7 @@ export const save: Command = {
   options: {
     scope: { type: "string", value: "WORDS", help: "Only these kinds of documents" },
     replace: { type: "boolean", help: "In place of the checkpoint of that name" },
+    ...DRY_RUN,
     ...NOTE,
   },
   positionals: { min: 1, max: 1 },
@@ -50,17 +47,21 @@ export const save: Command = {
     const words = context.options.text("scope");
     const scope = words?.split(",").map((word) => word.trim() as CheckpointScope);
     const store = await context.openStore("write");
-    const saved = await store.checkpoints.save(name, {
-      ...noteOf(context),
-      ...(scope === undefined ? {} : { scope }),
-      replace: context.options.flag("replace"),
-    });
+    const saved = await unlessDry(context, store, () =>
+      store.checkpoints.save(name, {
+        ...noteOf(context),
+        ...(scope === undefined ? {} : { scope }),
+        replace: context.options.flag("replace"),
+      }),
+    );
+    const dryRun = isDryRun(context);
     return {
       data: saved,
-      isConfirmation: true,
+      meta: { dryRun },
+      isConfirmation: !dryRun,
       text: async () => {
         const { renderCheckpoint } = await import("../render/checkpoint-table.ts");
-        return renderCheckpoint(saved, "Saved");
+        return renderCheckpoint(saved, dryRun ? "Would save" : "Saved");
       },
     };
   },
@@ -96,9 +97,13 @@ export const restore: Command = {
   },
   async run(context) {
     const name = await oneTextOf(context, "name");
-    const dryRun = context.options.flag("dry-run");
-    const store = await context.openStore(dryRun ? "read" : "write");
-    const data = await store.checkpoints.restore(name, { ...noteOf(context), dryRun });
+    const dryRun = isDryRun(context);
+    const store = await context.openStore("write");
+    const done = await unlessDry(context, store, () =>
+      store.checkpoints.restore(name, noteOf(context)),
+    );
+    // What would be saved first is not there to go back to.
+    const data = dryRun ? { ...done, saved: null } : done;
     return {
       data,
       meta: { dryRun },
@@ -166,15 +171,15 @@ export const deleteCommand: Command = {
     schema: { anyOf: [NAMES, listOf(NAMES)] },
   },
   async run(context) {
-    const dryRun = context.options.flag("dry-run");
+    const dryRun = isDryRun(context);
     const names = await textsOf(context.positionals, "name");
-    const store = await context.openStore(dryRun ? "read" : "write");
-    const deleted = dryRun
-      ? await Promise.all(names.map((name) => found(store, name)))
-      : await changeEach(context, store, names, (name) => store.checkpoints.delete(name));
+    const store = await context.openStore("write");
+    const deleted = await unlessDry(context, store, () =>
+      changeEach(context, store, names, (name) => store.checkpoints.delete(name)),
+    );
     const verb = dryRun ? "Would delete" : "Deleted";
     return {
-      data: asNamed(deleted.map(({ name }) => ({ name }))),
+      data: asNamed(deleted),
       meta: { dryRun },
       isConfirmation: !dryRun,
       text: async () => {

@@ -3,8 +3,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { FlowError } from "../../errors.ts";
 import type { Feature, FlowStore } from "../../index.ts";
 import type { CommandContext, CommandResult } from "../command.ts";
-import { readInputWords, STANDARD_INPUT } from "../input.ts";
 import { readId, type FeatureRef } from "../values.ts";
+import { wordsOf } from "./each-text.ts";
 
 /** The most IDs a command takes; a command line holds no more words anyway. */
 export const MANY = 100_000;
@@ -18,17 +18,10 @@ const CHANGES_A_TURN = 50;
 /**
  * The IDs of the command line, with those of standard input in place of `-`.
  *
- * @throws FlowError `BAD_REQUEST` for a word that is no ID, and where `-` stands for none: with
- * fewer IDs than were meant, a command would do something else.
+ * @throws FlowError `BAD_REQUEST` for a word that is no ID, and where `-` stands for none.
  */
-export async function idsOf(context: CommandContext): Promise<FeatureRef[]> {
-  const ids: FeatureRef[] = [];
-  for (const word of context.positionals) {
-    const words = word === STANDARD_INPUT ? await readInputWords() : [word];
-    if (words.length === 0) throw new FlowError("BAD_REQUEST", "Standard input held no ID");
-    for (const id of words) ids.push(readId(id));
-  }
-  return ids;
+export async function idsOf({ positionals }: CommandContext): Promise<FeatureRef[]> {
+  return (await wordsOf(positionals)).map(readId);
 }
 
 /** {@link idsOf} of a command that works on one feature. */

@@ -1,10 +1,10 @@
 /** Changing and deleting features. */
 import { FlowError } from "../../errors.ts";
-import type { FlowStore } from "../../index.ts";
 import { NOTE, REVISION, updateOptionsOf } from "../change-options.ts";
 import type { Command } from "../command.ts";
 import { FEATURE, listOf, objectOf } from "../data-shapes.ts";
-import { readAssignment, readInteger, type FeatureRef } from "../values.ts";
+import { DRY_RUN, isDryRun, unlessDry } from "../dry-run.ts";
+import { readAssignment, readInteger } from "../values.ts";
 import { asNamed, changed, changeEach, idsOf, MANY, oneIdOf } from "./each-feature.ts";
 
 export const update: Command = {
@@ -55,12 +55,6 @@ function valueOf(key: string, text: string): unknown {
   }
 }
 
-interface Deletion {
-  readonly id: number;
-  /** The features that waited for it. */
-  readonly removedFrom: readonly number[];
-}
-
 export const deleteCommand: Command = {
   usage: "ID… [options]",
   details: [
@@ -68,7 +62,7 @@ export const deleteCommand: Command = {
     "not used again. Several IDs: all or none.",
   ].join("\n"),
   options: {
-    "dry-run": { type: "boolean", help: "Only tell what would be done" },
+    ...DRY_RUN,
     ...REVISION,
     ...NOTE,
   },
@@ -82,13 +76,13 @@ export const deleteCommand: Command = {
     })(),
   },
   async run(context) {
-    const dryRun = context.options.flag("dry-run");
+    const dryRun = isDryRun(context);
     const ids = await idsOf(context);
     const options = updateOptionsOf(context, ids);
-    const store = await context.openStore(dryRun ? "read" : "write");
-    const deletions: readonly Deletion[] = dryRun
-      ? await wouldDelete(store, ids, options.expectedRevision)
-      : await changeEach(context, store, ids, (id) => store.features.delete(id, options));
+    const store = await context.openStore("write");
+    const deletions = await unlessDry(context, store, () =>
+      changeEach(context, store, ids, (id) => store.features.delete(id, options)),
+    );
     return {
       data: asNamed(deletions),
       meta: { dryRun },
@@ -105,31 +99,3 @@ export const deleteCommand: Command = {
     };
   },
 };
-
-async function wouldDelete(
-  store: FlowStore,
-  ids: readonly FeatureRef[],
-  expectedRevision: string | undefined,
-): Promise<Deletion[]> {
-  const features = await store.features.getAll();
-  const gone = new Set<string>();
-  const deletions: Deletion[] = [];
-  for (const ref of ids) {
-    const feature = await store.features.getById(ref);
-    if (feature === null || gone.has(feature.uid)) {
-      throw new FlowError("NOT_FOUND", `There is no feature ${ref}`, { context: { id: ref } });
-    }
-    if (expectedRevision !== undefined && expectedRevision !== feature.revision) {
-      throw new FlowError("CONFLICT", `Feature ${feature.id} has changed since it was read`, {
-        hint: "Read it again and decide anew.",
-        context: { id: feature.id, expected: expectedRevision, actual: feature.revision },
-      });
-    }
-    gone.add(feature.uid);
-    const waiting = features.filter(({ uid, dependencies }) => {
-      return !gone.has(uid) && dependencies.includes(feature.id);
-    });
-    deletions.push({ id: feature.id, removedFrom: waiting.map(({ id }) => id) });
-  }
-  return deletions;
-}

@@ -1,42 +1,19 @@
-/** What epics lack, and the gate that looks at it. */
+/** What epics lack: noting it, resolving it, and taking back what was none. */
 import { FlowError } from "../../errors.ts";
-import type { FlowStore, Gap, GapRef } from "../../index.ts";
+import { GAP_PRIORITIES } from "../../index.ts";
+import type { ChangeNote, FlowStore, Gap, GapPriority } from "../../index.ts";
 import { NOTE, noteOf } from "../change-options.ts";
 import type { Command, CommandContext } from "../command.ts";
-import { listOf, objectOf, type DataShape, type JsonSchema } from "../data-shapes.ts";
-import { EXIT_DONE, EXIT_FOUND_ERRORS } from "../exit-codes.ts";
-import { readInputWords, STANDARD_INPUT } from "../input.ts";
+import { listOf, objectOf } from "../data-shapes.ts";
+import { DRY_RUN, isDryRun, unlessDry } from "../dry-run.ts";
 import { readChoice, readId } from "../values.ts";
 import { asNamed, changeEach, MANY } from "./each-feature.ts";
-import { textsOf } from "./each-text.ts";
+import { textsOf, wordsOf } from "./each-text.ts";
+import { GAP, GAP_KEYS } from "./gap-shapes.ts";
 
-const PRIORITIES = ["required", "important", "nice-to-have"] as const;
-const STATUSES = ["open", "resolved"] as const;
-
-const TEXT = { type: "string" };
 const FLAG = { type: "boolean" };
-const TEXT_OR_NULL = { type: ["string", "null"] };
-const GAP: JsonSchema = objectOf({
-  id: { type: "integer" },
-  uid: TEXT,
-  epicId: TEXT,
-  capability: TEXT,
-  priority: { enum: PRIORITIES },
-  source: TEXT,
-  taskId: TEXT_OR_NULL,
-  status: { enum: STATUSES },
-  evidence: TEXT_OR_NULL,
-  createdAt: TEXT_OR_NULL,
-  resolvedAt: TEXT_OR_NULL,
-});
-const KEYS =
-  "{ id, uid, epicId, capability, priority, source, taskId, status, evidence, createdAt, resolvedAt }";
 const ADDED = objectOf({ gap: GAP, created: FLAG, reopened: FLAG });
 const RESOLVED = objectOf({ gap: GAP, changed: FLAG });
-const GAPS: DataShape = {
-  text: `a list of gaps ${KEYS}; meta.count says how many`,
-  schema: listOf(GAP),
-};
 
 export const add: Command = {
   usage: "EPIC CAPABILITY… [options]",
@@ -49,7 +26,7 @@ export const add: Command = {
     priority: {
       type: "string",
       value: "NAME",
-      help: `${PRIORITIES.join(", ")}; default required; the last one blocks nothing`,
+      help: `${GAP_PRIORITIES.join(", ")}; default required; the last one blocks nothing`,
     },
     source: { type: "string", value: "NAME", help: "Where it came from; default manual" },
     task: { type: "string", value: "ID", help: "The task that is to close it" },
@@ -89,41 +66,19 @@ export const add: Command = {
 };
 
 function aboutOf({ options }: CommandContext): {
-  priority?: (typeof PRIORITIES)[number];
+  priority?: GapPriority;
   source?: string;
   taskId?: string;
 } {
   const [priority, source, task] = ["priority", "source", "task"].map((name) => options.text(name));
   return {
-    ...(priority === undefined ? {} : { priority: readChoice(priority, "a priority", PRIORITIES) }),
+    ...(priority === undefined
+      ? {}
+      : { priority: readChoice(priority, "a priority", GAP_PRIORITIES) }),
     ...(source === undefined ? {} : { source }),
     ...(task === undefined ? {} : { taskId: task }),
   };
 }
-
-export const list: Command = {
-  usage: "EPIC [--status NAME]",
-  details: "Sorted by ID. Two that bear one ID, as after a merge, are shown with their uids.",
-  options: { status: { type: "string", value: "NAME", help: STATUSES.join(", ") } },
-  positionals: { min: 1, max: 1 },
-  examples: ["flowstore gap list fn-1 --status open", "flowstore gap list fn-1 --json"],
-  data: GAPS,
-  async run(context) {
-    const [epicId = ""] = context.positionals;
-    const status = context.options.text("status");
-    const query = status === undefined ? {} : { status: readChoice(status, "a status", STATUSES) };
-    const store = await context.openStore("read");
-    const gaps = await store.gaps.list(epicId, query);
-    return {
-      data: gaps,
-      meta: { count: gaps.length },
-      text: async () => {
-        const { renderGaps } = await import("../render/gap-table.ts");
-        return renderGaps(gaps, context.terminal);
-      },
-    };
-  },
-};
 
 export const resolve: Command = {
   usage: "EPIC ID… --evidence TEXT | EPIC --capability TEXT --evidence TEXT",
@@ -156,7 +111,7 @@ export const resolve: Command = {
     if ((capability === undefined) === (words.length === 0)) {
       throw new FlowError("BAD_REQUEST", "Name the gap either by an ID or by --capability");
     }
-    const ids = await idsOf(words);
+    const ids = (await wordsOf(words)).map(readId);
     const store = await context.openStore("write");
     const note = noteOf(context);
     const resolved =
@@ -188,29 +143,28 @@ export const remove: Command = {
   ].join("\n"),
   options: {
     all: { type: "boolean", help: "Every gap of the epic" },
-    "dry-run": { type: "boolean", help: "Only tell what would be done" },
+    ...DRY_RUN,
     ...NOTE,
   },
   positionals: { min: 1, max: MANY },
   examples: ["flowstore gap remove fn-1 3 --dry-run", "flowstore gap remove fn-1 --all"],
   data: {
-    text: `the gap that was removed ${KEYS}; with several IDs, or with --all, a list of them`,
+    text: `the gap that was removed ${GAP_KEYS}; with several IDs, or with --all, a list of them`,
     schema: { anyOf: [GAP, listOf(GAP)] },
   },
   async run(context) {
     const [epicId = "", ...words] = context.positionals;
     const isAll = context.options.flag("all");
-    const dryRun = context.options.flag("dry-run");
+    const dryRun = isDryRun(context);
     if (isAll === words.length > 0) throw new FlowError("BAD_REQUEST", "Name either IDs or --all");
-    const ids = await idsOf(words);
-    const store = await context.openStore(dryRun ? "read" : "write");
-    const removed = isAll
-      ? await removeAll(context, store, epicId, dryRun)
-      : dryRun
-        ? await named(store, epicId, ids)
-        : await changeEach(context, store, ids, (id) =>
-            store.gaps.remove(epicId, id, noteOf(context)),
-          );
+    const ids = (await wordsOf(words)).map(readId);
+    const store = await context.openStore("write");
+    const note = noteOf(context);
+    const removed = await unlessDry(context, store, () =>
+      isAll
+        ? removeAll(store, epicId, note)
+        : changeEach(context, store, ids, (id) => store.gaps.remove(epicId, id, note)),
+    );
     return {
       data: isAll ? removed : asNamed(removed),
       meta: { dryRun, count: removed.length },
@@ -228,86 +182,10 @@ export const remove: Command = {
 };
 
 /** All gaps that are there, looked at and removed in one step. */
-async function removeAll(
-  context: CommandContext,
-  store: FlowStore,
-  epicId: string,
-  dryRun: boolean,
-): Promise<Gap[]> {
-  if (dryRun) return store.gaps.list(epicId);
+async function removeAll(store: FlowStore, epicId: string, note: ChangeNote): Promise<Gap[]> {
   return store.transaction(async () => {
     const gaps = await store.gaps.list(epicId);
-    await store.gaps.removeAll(epicId, noteOf(context));
+    await store.gaps.removeAll(epicId, note);
     return gaps;
   });
-}
-
-/** The gaps that `remove` would take, each once. */
-async function named(store: FlowStore, epicId: string, ids: readonly GapRef[]): Promise<Gap[]> {
-  let left = await store.gaps.list(epicId);
-  return ids.map((ref) => {
-    const [gap, ...others] = left.filter(({ id, uid }) => id === ref || uid === ref);
-    const context = { kind: "gap", epicId, id: ref };
-    if (gap === undefined) {
-      throw new FlowError("NOT_FOUND", `There is no gap ${ref} in "${epicId}"`, { context });
-    }
-    if (others.length > 0) {
-      const uids = [gap, ...others].map(({ uid }) => uid);
-      throw new FlowError("CONFLICT", `${uids.length} gaps of "${epicId}" bear ${ref}`, {
-        context: { ...context, uids },
-        hint: `Name the one you mean by its uid: ${uids.join(", ")}.`,
-      });
-    }
-    left = left.filter((other) => other !== gap);
-    return gap;
-  });
-}
-
-export const check: Command = {
-  usage: "EPIC",
-  details: [
-    "Exit code 4 while a required or important gap is open; 6 when a file of its gaps",
-    "cannot be read: what cannot be read is not no gaps. An epic that nobody knows",
-    "has none.",
-  ].join("\n"),
-  options: {},
-  positionals: { min: 1, max: 1 },
-  examples: [
-    "flowstore gap check fn-1 && flowstore pipeline advance fn-1 --from close",
-    "flowstore gap check fn-1 --json",
-  ],
-  data: {
-    text: "{ gate, total, openBlocking, openNonBlocking, resolved }: gate is pass or fail, total a number, the others are lists of gaps",
-    schema: objectOf({
-      gate: { enum: ["pass", "fail"] },
-      total: { type: "integer" },
-      openBlocking: listOf(GAP),
-      openNonBlocking: listOf(GAP),
-      resolved: listOf(GAP),
-    }),
-  },
-  async run(context) {
-    const [epicId = ""] = context.positionals;
-    const store = await context.openStore("read");
-    const gate = await store.gaps.check(epicId);
-    return {
-      data: gate,
-      exitCode: gate.gate === "pass" ? EXIT_DONE : EXIT_FOUND_ERRORS,
-      text: async () => {
-        const { renderGate } = await import("../render/gap-table.ts");
-        return renderGate(epicId, gate, context.terminal);
-      },
-    };
-  },
-};
-
-/** IDs or uids, with those of standard input in place of `-`. */
-async function idsOf(words: readonly string[]): Promise<GapRef[]> {
-  const ids: GapRef[] = [];
-  for (const word of words) {
-    const read = word === STANDARD_INPUT ? await readInputWords() : [word];
-    if (read.length === 0) throw new FlowError("BAD_REQUEST", "Standard input held no ID");
-    for (const id of read) ids.push(readId(id));
-  }
-  return ids;
 }

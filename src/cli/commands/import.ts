@@ -1,10 +1,12 @@
 /** Bringing plans of other programs in. */
 import { FlowError } from "../../errors.ts";
 import type { FlowStore } from "../../index.ts";
-import type { ImportReport, Plan } from "../../adapters/import-plan.ts";
+import type { Plan } from "../../adapters/import-plan.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { listOf, objectOf } from "../data-shapes.ts";
+import { DRY_RUN, isDryRun, unlessDry } from "../dry-run.ts";
 import { expandPatterns, readInput } from "../input.ts";
+import type { FileReport } from "../render/import-report.ts";
 import { MANY } from "./each-feature.ts";
 
 /** As long as one plan may take; several are one transaction as well. */
@@ -22,7 +24,7 @@ export const importCommand: Command = {
   ].join("\n"),
   options: {
     format: { type: "string", value: "NAME", help: "plain, jsonl or beads; else it is recognised" },
-    "dry-run": { type: "boolean", help: "Only tell what would be done" },
+    ...DRY_RUN,
   },
   positionals: { min: 1, max: MANY },
   examples: [
@@ -41,14 +43,16 @@ export const importCommand: Command = {
     }),
   },
   async run(context) {
-    const dryRun = context.options.flag("dry-run");
+    const dryRun = isDryRun(context);
     const plans = await readPlans(context);
-    const store = await context.openStore(dryRun ? "read" : "write");
-    const files = dryRun
-      ? await importAll(context, store, plans)
-      : await store.transaction(() => importAll(context, store, plans), {
-          timeoutMs: IMPORT_TIMEOUT_MS,
-        });
+    const store = await context.openStore("write");
+    const timeoutMs = IMPORT_TIMEOUT_MS;
+    const files = await unlessDry(
+      context,
+      store,
+      () => store.transaction(() => importAll(context, store, plans), { timeoutMs }),
+      timeoutMs,
+    );
     const sum = (key: "total" | "created" | "updated" | "unchanged"): number =>
       files.reduce((total, report) => total + report[key], 0);
     const counts = {
@@ -70,7 +74,7 @@ export const importCommand: Command = {
 };
 
 async function problemsOf(
-  files: readonly ImportReport[],
+  files: readonly FileReport[],
   { terminal }: CommandContext,
 ): Promise<string> {
   const { renderProblems } = await import("../render/import-report.ts");
@@ -94,16 +98,15 @@ async function importAll(
   context: CommandContext,
   store: FlowStore,
   plans: readonly Plan[],
-): Promise<ImportReport[]> {
+): Promise<FileReport[]> {
   const { importPlan } = await import("../../adapters/import-plan.ts");
-  const reports: ImportReport[] = [];
+  const reports: FileReport[] = [];
   for (const plan of plans) {
     const report = await importPlan(store, plan, {
-      dryRun: context.options.flag("dry-run"),
       signal: context.signal,
       onProgress: (done, total) => context.progress(`${plan.fileName}: ${done} of ${total}`),
     });
-    reports.push(report);
+    reports.push({ ...report, dryRun: isDryRun(context) });
   }
   return reports;
 }

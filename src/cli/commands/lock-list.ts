@@ -1,6 +1,6 @@
 /** Looking at locks: who holds what, what happened, and what must not be committed. */
 import { FlowError } from "../../errors.ts";
-import type { FlowStore, LockHolder } from "../../index.ts";
+import type { Finding, FlowStore, LockHolder } from "../../index.ts";
 import type { Command, CommandContext, CommandResult } from "../command.ts";
 import { listOf } from "../data-shapes.ts";
 import { readCount } from "../values.ts";
@@ -19,8 +19,9 @@ export const locks: Command = {
     "With PATH those on it, on a folder above it, and below it. Nobody has to clean",
     "up: what is over is not shown, or only by --expired.",
     "--staged looks at the files that git is about to commit: exit code 5 and the",
-    "list when somebody holds one of them, other than the task of --task. As a",
-    "pre-commit hook it keeps a commit from taking along what another one works on.",
+    "list when somebody holds one of them for writing, other than the task of",
+    "--task. As a pre-commit hook it keeps a commit from taking along what another",
+    "one works on.",
     "--watch shows every change until it is interrupted; with --json one envelope a",
     "line.",
   ].join("\n"),
@@ -29,7 +30,7 @@ export const locks: Command = {
     expired: { type: "boolean", help: "Those that are over and not yet cleaned up" },
     history: { type: "boolean", help: `What happened to locks; the newest ${DEFAULT_LIMIT}` },
     limit: { type: "string", value: "N", help: "With --history: the newest N" },
-    staged: { type: "boolean", help: "Those in the way of a commit of what is staged" },
+    staged: { type: "boolean", help: "Those for writing, of what is staged for a commit" },
     watch: { type: "boolean", help: "Show them again whenever they change" },
   },
   positionals: { min: 0, max: 1 },
@@ -103,9 +104,10 @@ function shown(context: CommandContext, holders: readonly LockHolder[]): Command
 }
 
 async function watched(context: CommandContext, store: FlowStore): Promise<Watched> {
-  const { data, text } = shown(context, await found(context, store));
-  const locks = data as readonly LockHolder[];
-  return { data, text, key: JSON.stringify(locks.map(({ ageMs: _age, ...lock }) => lock)) };
+  const locks = await found(context, store);
+  const key = JSON.stringify(locks.map(({ ageMs: _age, ...lock }) => lock));
+  const problems = async (): Promise<readonly Finding[]> => (await store.status()).problems;
+  return { ...shown(context, locks), key, problems };
 }
 
 async function history(context: CommandContext, store: FlowStore): Promise<CommandResult> {

@@ -1,6 +1,7 @@
 /** What commands about locks print, and what several of them read. */
-import { resolve } from "node:path";
+import { isAbsolute } from "node:path";
 import { FlowError } from "../../errors.ts";
+import { LOCK_MODES } from "../../index.ts";
 import type { CommandContext } from "../command.ts";
 import { listOf, objectOf, type JsonSchema } from "../data-shapes.ts";
 import type { OptionSpec } from "../options.ts";
@@ -10,8 +11,6 @@ const TEXT: JsonSchema = { type: "string" };
 const INTEGER: JsonSchema = { type: "integer" };
 const TEXT_OR_NULL: JsonSchema = { type: ["string", "null"] };
 const INTEGER_OR_NULL: JsonSchema = { type: ["integer", "null"] };
-
-export const LOCK_MODES = ["read", "directory_add", "write"] as const;
 
 const ENTRY = {
   path: TEXT,
@@ -23,13 +22,21 @@ const ENTRY = {
   lockedAt: TEXT,
   expiresAt: TEXT,
 };
-const BOUND = { pid: INTEGER, pidStart: TEXT, pidNamespace: TEXT, host: TEXT, bootId: TEXT };
+/** Keys that only some locks have. */
+const SOME = {
+  firstToken: INTEGER,
+  pid: INTEGER,
+  pidStart: TEXT,
+  pidNamespace: TEXT,
+  host: TEXT,
+  bootId: TEXT,
+};
 
-export const LOCK: JsonSchema = objectOf({ ...ENTRY, ...BOUND }, Object.keys(BOUND));
+export const LOCK: JsonSchema = objectOf({ ...ENTRY, ...SOME }, Object.keys(SOME));
 
 export const HOLDER: JsonSchema = objectOf(
-  { ...ENTRY, ...BOUND, ageMs: INTEGER, alive: { type: ["boolean", "null"] } },
-  Object.keys(BOUND),
+  { ...ENTRY, ...SOME, ageMs: INTEGER, alive: { type: ["boolean", "null"] } },
+  Object.keys(SOME),
 );
 
 export const LOCK_EVENT: JsonSchema = objectOf({
@@ -53,7 +60,7 @@ export const LOCK_EVENT: JsonSchema = objectOf({
 });
 
 export const ENTRY_KEYS =
-  "{ path, taskId, mode, owner, token, ttlMs, lockedAt, expiresAt, pid?, pidStart?, pidNamespace?, host?, bootId? }";
+  "{ path, taskId, mode, owner, token, ttlMs, lockedAt, expiresAt, firstToken?, pid?, pidStart?, pidNamespace?, host?, bootId? }";
 
 export const TASK: Readonly<Record<string, OptionSpec>> = {
   task: { type: "string", value: "ID", help: "The task whose locks they are; any text" },
@@ -80,10 +87,13 @@ export async function filesOf({ options }: CommandContext): Promise<string[] | n
   throw new FlowError("BAD_REQUEST", "--files names no path");
 }
 
-/** A path from the working folder; its last slash says that it is a folder. */
+/**
+ * A path from the working folder. Its last slash says that it is a folder, and its `..` are for the
+ * store to follow: behind a link they lead elsewhere than the text says.
+ */
 export function fromHere(word: string): string {
-  const path = resolve(word);
-  return word.endsWith("/") && path !== "/" ? `${path}/` : path;
+  if (word === "") throw new FlowError("BAD_REQUEST", "A path must not be empty");
+  return isAbsolute(word) ? word : `${process.cwd()}/${word}`;
 }
 
 function parted(text: string): string[] {

@@ -1,6 +1,6 @@
 /** Files that git is about to commit and that somebody else holds. */
 import { execFile } from "node:child_process";
-import { sep } from "node:path";
+import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { promisify } from "node:util";
 import { FlowError } from "../../errors.ts";
 import type { FlowStore, LockHolder } from "../../index.ts";
@@ -14,25 +14,25 @@ const NAMED_FILES = 3;
 const run = promisify(execFile);
 
 /**
- * Nothing, when all that is staged may be written.
+ * Nothing, when no other task holds any of what is staged for writing.
  *
  * @throws FlowError `LOCKED` with `context.files` and `context.holders`; `CORRUPT` when a file of
  * locks that may speak of them cannot be used; `BAD_REQUEST` outside of a work tree of git.
  */
 export async function staged(context: CommandContext, store: FlowStore): Promise<CommandResult> {
-  const project = store.root.slice(0, -"/.flow".length);
+  const project = dirname(store.root);
   const files = (await stagedFiles(context, project))
-    .filter((path) => path.startsWith(`${project}${sep}`))
-    .map((path) => path.slice(project.length + 1))
-    .filter((path) => path !== ".flow" && !path.startsWith(".flow/"));
+    .map((path) => inside(project, path))
+    .filter((path) => path !== null)
+    .filter((path) => inside(store.root, join(project, path)) === null);
   const taskId = context.options.text("task");
-  const holders =
+  const paths = files.map((file) => join(project, file));
+  const inTheWay =
     files.length === 0
       ? []
-      : await store.locks.conflicts({
-          paths: files.map((file) => `${project}/${file}`),
-          ...(taskId === undefined ? {} : { taskId }),
-        });
+      : await store.locks.conflicts({ paths, ...(taskId === undefined ? {} : { taskId }) });
+  // One who holds a file for reading, or a folder for its names, has no changes in what is there.
+  const holders = inTheWay.filter(({ mode }) => mode === "write");
   if (holders.length > 0) throw locked(files, holders);
   return {
     data: [],
@@ -43,6 +43,12 @@ export async function staged(context: CommandContext, store: FlowStore): Promise
       return `Nobody holds what is staged (${counted(files.length, "file")})`;
     },
   };
+}
+
+/** A path relative to a folder that it lies in or is; `null` for any other. */
+function inside(folder: string, path: string): string | null {
+  const inner = relative(folder, path);
+  return isAbsolute(inner) || inner.split(sep)[0] === ".." ? null : inner;
 }
 
 function locked(files: readonly string[], holders: readonly LockHolder[]): FlowError {

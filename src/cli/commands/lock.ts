@@ -1,12 +1,18 @@
 /** Locking paths for a task, keeping the locks alive, and giving them back. */
 import { FlowError } from "../../errors.ts";
-import type { FlowStore, LockEntry, LockHolder, Locks } from "../../index.ts";
+import {
+  LOCK_MODES,
+  type FlowStore,
+  type LockEntry,
+  type LockHolder,
+  type Locks,
+} from "../../index.ts";
 import { noteOf } from "../change-options.ts";
 import type { Command, CommandContext, CommandResult } from "../command.ts";
 import { listOf, objectOf } from "../data-shapes.ts";
 import { EXIT_DONE, exitCodeOf } from "../exit-codes.ts";
 import { readChoice, readCount, readDuration } from "../values.ts";
-import { ENTRY_KEYS, filesOf, HOLDER, LOCK, LOCK_MODES, TASK, taskOf } from "./lock-shapes.ts";
+import { ENTRY_KEYS, filesOf, HOLDER, LOCK, TASK, taskOf } from "./lock-shapes.ts";
 
 const NOTE = {
   note: { type: "string", value: "TEXT", help: "Why; locks --history shows it" },
@@ -196,8 +202,9 @@ export const heartbeat: Command = {
   usage: "--task ID [--note TEXT]",
   details: [
     "Each lock of the task then lives for its --ttl from now on. What has expired is",
-    "not revived: it is told as lost, with exit code 5, by every heartbeat until the",
-    "task locks it anew or unlocks it.",
+    "not revived, nor what somebody took away, nor what stands in a damaged file: it",
+    "is told as lost, with exit code 5, by every heartbeat until the task locks it",
+    "anew or unlocks it.",
   ].join("\n"),
   options: { ...TASK, ...NOTE },
   positionals: { min: 0, max: 0 },

@@ -1,16 +1,16 @@
 /** What agents learnt: remembering it, finding it, saying that it still holds. */
 import { FlowError } from "../../errors.ts";
+import { MEMORY_SEVERITIES } from "../../index.ts";
 import type { AppendMemoryInput, FlowStore, MemoryEntry, MemoryFilter } from "../../index.ts";
 import { NOTE, noteOf } from "../change-options.ts";
 import type { Command, CommandContext, CommandResult } from "../command.ts";
 import { listOf, objectOf, type DataShape } from "../data-shapes.ts";
+import { DRY_RUN, isDryRun, unlessDry } from "../dry-run.ts";
 import { readInput, STANDARD_INPUT } from "../input.ts";
 import type { OptionSpec } from "../options.ts";
 import { readChoice, readCount } from "../values.ts";
 import { asNamed, changeEach, MANY } from "./each-feature.ts";
-import { wordsOf } from "./each-word.ts";
-
-const SEVERITIES = ["critical", "high", "medium", "low"] as const;
+import { wordsOf } from "./each-text.ts";
 
 const TEXT = { type: "string" };
 const TEXT_OR_NULL = { type: ["string", "null"] };
@@ -20,7 +20,7 @@ const SCHEMA = objectOf({
   text: TEXT,
   tags: listOf(TEXT),
   module: TEXT_OR_NULL,
-  severity: { enum: [...SEVERITIES, null] },
+  severity: { enum: [...MEMORY_SEVERITIES, null] },
   createdAt: TEXT,
   lastVerified: TEXT_OR_NULL,
 });
@@ -37,7 +37,7 @@ const ENTRIES: DataShape = {
 const ABOUT: Readonly<Record<string, OptionSpec>> = {
   type: { type: "string", value: "NAME", help: "Such as pitfall, convention or decision" },
   module: { type: "string", value: "NAME", help: "The part of the project that it is about" },
-  severity: { type: "string", value: "NAME", help: SEVERITIES.join(", ") },
+  severity: { type: "string", value: "NAME", help: MEMORY_SEVERITIES.join(", ") },
   tag: { type: "string", multiple: true, value: "WORD", help: "A word to find it by" },
 };
 const FILTER: Readonly<Record<string, OptionSpec>> = {
@@ -147,7 +147,7 @@ export const show: Command = {
   examples: ["flowstore memory show 01M7Z0YB2Z5YH27TAQ006SBDS0 --json"],
   data: EACH,
   async run(context) {
-    const ids = await wordsOf(context);
+    const ids = await wordsOf(context.positionals);
     const store = await context.openStore("read");
     const found = await entriesOf(store, ids);
     return {
@@ -171,7 +171,7 @@ export const verify: Command = {
   examples: ["flowstore memory verify 01M7Z0YB2Z5YH27TAQ006SBDS0"],
   data: EACH,
   async run(context) {
-    const ids = await wordsOf(context);
+    const ids = await wordsOf(context.positionals);
     const store = await context.openStore("write");
     const verified = await changeEach(context, store, ids, (id) =>
       store.memory.verify(id, noteOf(context)),
@@ -187,24 +187,21 @@ export const deleteCommand: Command = {
     "IDs: all or none. The ID - reads IDs from standard input.",
   ].join("\n"),
   options: {
-    "dry-run": { type: "boolean", help: "Only tell what would be done" },
+    ...DRY_RUN,
     ...NOTE,
   },
   positionals: { min: 1, max: MANY },
   examples: ["flowstore memory delete 01M7Z0YB2Z5YH27TAQ006SBDS0 --dry-run"],
   data: EACH,
   async run(context) {
-    const dryRun = context.options.flag("dry-run");
-    const ids = await wordsOf(context);
-    const store = await context.openStore(dryRun ? "read" : "write");
-    if (dryRun) {
-      const result = changed(await entriesOf(store, ids), "Would delete");
-      return { ...result, isConfirmation: false, meta: { dryRun } };
-    }
-    const deleted = await changeEach(context, store, ids, (id) =>
-      store.memory.delete(id, noteOf(context)),
+    const dryRun = isDryRun(context);
+    const ids = await wordsOf(context.positionals);
+    const store = await context.openStore("write");
+    const deleted = await unlessDry(context, store, () =>
+      changeEach(context, store, ids, (id) => store.memory.delete(id, noteOf(context))),
     );
-    return { ...changed(deleted, "Deleted"), meta: { dryRun } };
+    const result = changed(deleted, dryRun ? "Would delete" : "Deleted");
+    return { ...result, isConfirmation: !dryRun, meta: { dryRun } };
   },
 };
 
@@ -251,7 +248,9 @@ function aboutOf({ options }: CommandContext): Omit<MemoryFilter, "limit"> {
   return {
     ...(type === undefined ? {} : { type }),
     ...(module === undefined ? {} : { module }),
-    ...(severity === undefined ? {} : { severity: readChoice(severity, "a severity", SEVERITIES) }),
+    ...(severity === undefined
+      ? {}
+      : { severity: readChoice(severity, "a severity", MEMORY_SEVERITIES) }),
     ...(tags.length === 0 ? {} : { tags }),
   };
 }

@@ -6,7 +6,7 @@ import { listOf, objectOf } from "../data-shapes.ts";
 import { readInput } from "../input.ts";
 import { counted } from "../render/counted.ts";
 import { readCount } from "../values.ts";
-import { oneTextOf } from "./each-word.ts";
+import { oneTextOf } from "./each-text.ts";
 
 const TEXT = { type: "string" };
 const ENTRY = { taskId: TEXT, path: TEXT, bytes: { type: "integer" } };

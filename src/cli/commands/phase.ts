@@ -2,8 +2,11 @@
 import { FlowError } from "../../errors.ts";
 import type { FlowStore, Phase } from "../../index.ts";
 import { NOTE, noteOf } from "../change-options.ts";
-import type { Command } from "../command.ts";
+import type { Command, CommandContext, OwnPhases } from "../command.ts";
 import { listOf, objectOf } from "../data-shapes.ts";
+import { DRY_RUN, isDryRun, unlessDry } from "../dry-run.ts";
+import type { OptionSpec } from "../options.ts";
+import { readPhases } from "../values.ts";
 import { asNamed, changeEach, MANY } from "./each-feature.ts";
 import { textsOf } from "./each-text.ts";
 
@@ -47,13 +50,22 @@ export const done: Command = {
   },
 };
 
+/** The phases that are meant. */
+const SEQUENCE: Readonly<Record<string, OptionSpec>> = {
+  sequence: { type: "string", value: "NAME", help: "S, M or L" },
+  phases: { type: "string", value: "NAMES", help: "Others instead, with commas between them" },
+};
+
+/** What phases of one call are called among the sequences. */
+const OWN = "--phases";
+
 export const list: Command = {
-  usage: "TASK [--sequence NAME]",
+  usage: "TASK [--sequence NAME | --phases NAMES]",
   details: [
-    "In the order of completion. With --sequence a person sees all of its phases, the",
-    "next one marked, and meta.next tells it.",
+    "In the order of completion. With --sequence or --phases a person sees all of",
+    "these phases, the next one marked, and how many are done; meta.next tells it.",
   ].join("\n"),
-  options: { sequence: { type: "string", value: "NAME", help: "S, M or L" } },
+  options: SEQUENCE,
   positionals: { min: 1, max: 1 },
   examples: ["flowstore phase list fn-1.2 --sequence M", "flowstore phase list fn-1.2 --json"],
   data: {
@@ -62,8 +74,8 @@ export const list: Command = {
   },
   async run(context) {
     const [task = ""] = context.positionals;
-    const name = context.options.text("sequence");
-    const store = await context.openStore("read");
+    const { name, phases } = sequenceOf(context);
+    const store = await context.openStore("read", phases);
     const completed = await store.phases.get(task);
     const next = name === undefined ? {} : { next: await store.phases.next(task, name) };
     const sequence = name === undefined ? [] : await phasesOf(store, name);
@@ -72,22 +84,25 @@ export const list: Command = {
       meta: { count: completed.length, ...next },
       text: async () => {
         const { renderPhases } = await import("../render/progress.ts");
-        return renderPhases(sequence, completed, context.terminal);
+        return renderPhases({ task, sequence, completed }, context.terminal);
       },
     };
   },
 };
 
 export const next: Command = {
-  usage: "TASK --sequence NAME",
+  usage: "TASK --sequence NAME | TASK --phases NAMES",
   details: [
     "The first phase of the sequence that is not done. When all are: exit code 0 and",
     "data null. S and M go through 1 2 5 6 7 10 12, L through 1 2 4 5 6 7 8 9 10 12.",
     "Changes nothing.",
   ].join("\n"),
-  options: { sequence: { type: "string", value: "NAME", help: "S, M or L" } },
+  options: SEQUENCE,
   positionals: { min: 1, max: 1 },
-  examples: ["flowstore phase next fn-1.2 --sequence M --json"],
+  examples: [
+    "flowstore phase next fn-1.2 --sequence M --json",
+    "flowstore phase next fn-1.2 --phases write,test,review",
+  ],
   data: {
     text: "{ phase, title, doneWhen }; null when all are done; meta.completed and meta.sequence list phases",
     schema: {
@@ -99,11 +114,11 @@ export const next: Command = {
   },
   async run(context) {
     const [task = ""] = context.positionals;
-    const name = context.options.text("sequence");
+    const { name, phases } = sequenceOf(context);
     if (name === undefined) {
-      throw new FlowError("BAD_REQUEST", "Say which phases there are: give --sequence S, M or L");
+      throw new FlowError("BAD_REQUEST", "Say which phases there are: give --sequence or --phases");
     }
-    const store = await context.openStore("read");
+    const store = await context.openStore("read", phases);
     const id = await store.phases.next(task, name);
     const sequence = await phasesOf(store, name);
     const found = sequence.find(({ phase }) => phase === id) ?? null;
@@ -112,7 +127,7 @@ export const next: Command = {
       data: found,
       meta: { completed, sequence: sequence.map(({ phase }) => phase) },
       text: async () => {
-        if (found === null) return `All phases of ${name} are done`;
+        if (found === null) return `All phases${name === OWN ? "" : ` of ${name}`} are done`;
         const { titleOf } = await import("../render/progress.ts");
         const sign = context.terminal.symbols.step.here;
         const when = found.doneWhen === null ? "" : `\n  Done when ${found.doneWhen}`;
@@ -129,10 +144,7 @@ export const reset: Command = {
     "Several tasks: all or none. The TASK - reads tasks from standard input, one a",
     "line.",
   ].join("\n"),
-  options: {
-    "dry-run": { type: "boolean", help: "Only tell what would be done" },
-    ...NOTE,
-  },
+  options: { ...DRY_RUN, ...NOTE },
   positionals: { min: 1, max: MANY },
   examples: ["flowstore phase reset fn-1.2 --dry-run", "flowstore phase reset fn-1.2 fn-1.3"],
   data: {
@@ -140,14 +152,12 @@ export const reset: Command = {
     schema: { anyOf: [COUNT, listOf(COUNT)] },
   },
   async run(context) {
-    const dryRun = context.options.flag("dry-run");
+    const dryRun = isDryRun(context);
     const tasks = await textsOf(context.positionals, "task");
-    const store = await context.openStore(dryRun ? "read" : "write");
-    const counts = dryRun
-      ? await Promise.all(tasks.map(async (task) => (await store.phases.get(task)).length))
-      : await changeEach(context, store, tasks, (task) =>
-          store.phases.reset(task, noteOf(context)),
-        );
+    const store = await context.openStore("write");
+    const counts = await unlessDry(context, store, () =>
+      changeEach(context, store, tasks, (task) => store.phases.reset(task, noteOf(context))),
+    );
     const data = tasks.map((taskId, at) => ({ taskId, count: counts[at] ?? 0 }));
     return {
       data: asNamed(data),
@@ -164,6 +174,14 @@ export const reset: Command = {
     };
   },
 };
+
+/** Which phases are meant, and what the store must be opened with to know them. */
+function sequenceOf({ options }: CommandContext): { name?: string; phases?: OwnPhases } {
+  const [name, own] = [options.text("sequence"), options.text("phases")];
+  if (own === undefined) return name === undefined ? {} : { name };
+  if (name !== undefined) throw new FlowError("BAD_REQUEST", "Give either --sequence or --phases");
+  return { name: OWN, phases: { phaseSequences: { [OWN]: readPhases(own) } } };
+}
 
 /** The phases of a sequence whose name is known to be one. */
 async function phasesOf(store: FlowStore, name: string): Promise<readonly Phase[]> {

@@ -2,8 +2,10 @@
 import { FlowError } from "../../errors.ts";
 import type { FlowStore, PipelineState } from "../../index.ts";
 import { NOTE, noteOf } from "../change-options.ts";
-import type { Command, CommandContext, CommandResult } from "../command.ts";
+import type { Command, CommandContext, CommandResult, OwnPhases } from "../command.ts";
 import { listOf, objectOf, type DataShape } from "../data-shapes.ts";
+import type { OptionSpec } from "../options.ts";
+import { readPhases } from "../values.ts";
 import { asNamed, changeEach, MANY } from "./each-feature.ts";
 import { textsOf } from "./each-text.ts";
 
@@ -22,17 +24,26 @@ const EACH: DataShape = {
   schema: { anyOf: [SCHEMA, listOf(SCHEMA)] },
 };
 const PHASES = "plan, plan_review, work, impl_review, close; behind them completed";
+const OWN: Readonly<Record<string, OptionSpec>> = {
+  phases: { type: "string", value: "NAMES", help: "Others than these, with commas between them" },
+};
+
+/** What the store must be opened with to know the phases that are meant. */
+function phasesOf({ options }: CommandContext): OwnPhases {
+  const own = options.text("phases");
+  return own === undefined ? {} : { pipelinePhases: readPhases(own) };
+}
 
 export const show: Command = {
-  usage: "EPIC…",
+  usage: "EPIC… [--phases NAMES]",
   details: `Phases: ${PHASES}.`,
-  options: {},
+  options: OWN,
   positionals: { min: 1, max: MANY },
   examples: ["flowstore pipeline show fn-1", "flowstore pipeline show fn-1 --json"],
   data: EACH,
   async run(context) {
     const epics = await textsOf(context.positionals, "epic");
-    const store = await context.openStore("read");
+    const store = await context.openStore("read", phasesOf(context));
     const states: PipelineState[] = [];
     for (const epicId of epics) {
       const state = await store.pipeline.read(epicId);
@@ -51,14 +62,17 @@ function notBegun(epicId: string): FlowError {
 }
 
 export const list: Command = {
-  usage: "",
-  details: "Sorted by epic, fn-2 before fn-10.",
-  options: {},
+  usage: "[--phases NAMES]",
+  details: [
+    "Sorted by epic, fn-2 before fn-10, with how many of its phases are done.",
+    `Phases: ${PHASES}.`,
+  ].join("\n"),
+  options: OWN,
   positionals: { min: 0, max: 0 },
   examples: ["flowstore pipeline list", "flowstore pipeline list --json"],
   data: { text: `a list of ${KEYS}; meta.count says how many`, schema: listOf(SCHEMA) },
   async run(context) {
-    const store = await context.openStore("read");
+    const store = await context.openStore("read", phasesOf(context));
     const states = await store.pipeline.list();
     return {
       data: states,
@@ -69,19 +83,19 @@ export const list: Command = {
 };
 
 export const start: Command = {
-  usage: "EPIC… [--note TEXT]",
+  usage: "EPIC… [--phases NAMES] [--note TEXT]",
   details: [
     "In the first phase. An epic whose pipeline has begun stays where it is;",
     "meta.created lists the others. Several epics: all or none. The EPIC - reads them",
     "from standard input, one a line.",
   ].join("\n"),
-  options: { ...NOTE },
+  options: { ...OWN, ...NOTE },
   positionals: { min: 1, max: MANY },
   examples: ["flowstore pipeline start fn-1"],
   data: EACH,
   async run(context) {
     const epics = await textsOf(context.positionals, "epic");
-    const store = await context.openStore("write");
+    const store = await context.openStore("write", phasesOf(context));
     const started = await changeEach(context, store, epics, (epicId) =>
       store.pipeline.start(epicId, noteOf(context)),
     );
@@ -94,24 +108,24 @@ export const start: Command = {
 };
 
 export const set: Command = {
-  usage: "EPIC PHASE [--note TEXT]",
+  usage: "EPIC PHASE [--phases NAMES] [--note TEXT]",
   details: [
     "From wherever it is, or from nothing: pipeline advance is for the usual way.",
     `Phases: ${PHASES}.`,
   ].join("\n"),
-  options: { ...NOTE },
+  options: { ...OWN, ...NOTE },
   positionals: { min: 2, max: 2 },
   examples: ['flowstore pipeline set fn-1 work --note "the review asked for more"'],
   data: ONE,
   async run(context) {
     const [epicId = "", phase = ""] = context.positionals;
-    const store = await context.openStore("write");
+    const store = await context.openStore("write", phasesOf(context));
     return moved(context, store, [await store.pipeline.write(epicId, phase, noteOf(context))]);
   },
 };
 
 export const advance: Command = {
-  usage: "EPIC --from PHASE [--note TEXT]",
+  usage: "EPIC --from PHASE [--phases NAMES] [--note TEXT]",
   details: [
     "To the next phase, from the last one to completed. --from says where the epic is",
     "as far as you know: of several that try exactly one moves it, the others, and",
@@ -119,16 +133,20 @@ export const advance: Command = {
   ].join("\n"),
   options: {
     from: { type: "string", value: "PHASE", help: "The phase that the epic is in" },
+    ...OWN,
     ...NOTE,
   },
   positionals: { min: 1, max: 1 },
-  examples: ["flowstore pipeline advance fn-1 --from plan --json"],
+  examples: [
+    "flowstore pipeline advance fn-1 --from plan --json",
+    "flowstore pipeline advance fn-1 --from build --phases build,ship",
+  ],
   data: ONE,
   async run(context) {
     const [epicId = ""] = context.positionals;
     const from = context.options.text("from");
     if (from === undefined) throw new FlowError("BAD_REQUEST", "Say where it is: give --from");
-    const store = await context.openStore("write");
+    const store = await context.openStore("write", phasesOf(context));
     const state = await store.pipeline.advance(epicId, { from, ...noteOf(context) });
     return moved(context, store, [state]);
   },

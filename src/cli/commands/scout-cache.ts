@@ -2,9 +2,10 @@
 import { FlowError } from "../../errors.ts";
 import type { Command } from "../command.ts";
 import { objectOf } from "../data-shapes.ts";
+import { DRY_RUN, isDryRun, unlessDry } from "../dry-run.ts";
 import { parseJsonOrText, readText } from "../json-word.ts";
 import { counted } from "../render/counted.ts";
-import { oneTextOf } from "./each-word.ts";
+import { oneTextOf } from "./each-text.ts";
 
 const TEXT = { type: "string" };
 const TEXT_OR_NULL = { type: ["string", "null"] };
@@ -87,19 +88,21 @@ export const set: Command = {
 };
 
 export const clear: Command = {
-  usage: "",
+  usage: "[--dry-run]",
   details: "Drops every result, damaged ones too. They are this clone's alone.",
-  options: {},
+  options: DRY_RUN,
   positionals: { min: 0, max: 0 },
-  examples: ["flowstore scout-cache clear"],
+  examples: ["flowstore scout-cache clear --dry-run", "flowstore scout-cache clear"],
   data: { text: "{ cleared }: how many", schema: objectOf({ cleared: COUNT }) },
   async run(context) {
+    const dryRun = isDryRun(context);
     const store = await context.openStore("write");
-    const cleared = await store.scoutCache.clear();
+    const cleared = await unlessDry(context, store, () => store.scoutCache.clear());
     return {
       data: { cleared },
-      isConfirmation: true,
-      text: () => `Cleared ${counted(cleared, "result")}`,
+      meta: { dryRun },
+      isConfirmation: !dryRun,
+      text: () => `${dryRun ? "Would clear" : "Cleared"} ${counted(cleared, "result")}`,
     };
   },
 };

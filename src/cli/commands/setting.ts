@@ -5,7 +5,7 @@ import type { Command } from "../command.ts";
 import { listOf, objectOf } from "../data-shapes.ts";
 import { readInput, STANDARD_INPUT } from "../input.ts";
 import { parseJsonOrText } from "../json-word.ts";
-import { oneTextOf } from "./each-word.ts";
+import { oneTextOf } from "./each-text.ts";
 
 const SETTING = objectOf({ key: { type: "string" }, value: {} });
 

@@ -48,15 +48,20 @@ export const status: Command = {
       const { watch } = await import("../watch.ts");
       return watch(context, "status", () => look(context, store));
     }
-    const data = await store.status();
-    for (const problem of data.problems) context.warn(problem);
-    return { data, text: () => rendered(context, store, data) };
+    return look(context, store);
   },
 };
 
 async function look(context: CommandContext, store: FlowStore): Promise<Watched> {
   const data = await store.status();
-  return { data, key: keyOf(data), text: () => rendered(context, store, data) };
+  const { problems } = data;
+  for (const problem of problems) context.warn(problem);
+  return {
+    data,
+    key: keyOf(data),
+    problems: () => problems,
+    text: () => rendered(context, store, data),
+  };
 }
 
 /** What counts as a change: not how old a lock is, nor how the store keeps its files. */

@@ -2,6 +2,7 @@
 import type { Finding, FlowStore } from "../../index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { FINDINGS, listOf, objectOf } from "../data-shapes.ts";
+import { DRY_RUN, isDryRun } from "../dry-run.ts";
 import { EXIT_DONE, EXIT_FOUND_ERRORS } from "../exit-codes.ts";
 
 const NOTHING = { min: 0, max: 0 };
@@ -60,7 +61,7 @@ export const repair: Command = {
   details:
     "Copies what it changes first, may be repeated, and deletes no byte that it could\n" +
     "not read. A state that was changed by hand stays, and is logged as it is.",
-  options: { "dry-run": { type: "boolean", help: "Only tell what would be done" } },
+  options: DRY_RUN,
   positionals: NOTHING,
   examples: ["flowstore repair --dry-run", "flowstore repair"],
   data: {
@@ -72,7 +73,7 @@ export const repair: Command = {
     }),
   },
   async run(context) {
-    const dryRun = context.options.flag("dry-run");
+    const dryRun = isDryRun(context);
     const store = await context.openStore("write");
     const data = await store.repair({ dryRun });
     const { done, left, backup }: Awaited<ReturnType<FlowStore["repair"]>> = data;

@@ -8,7 +8,12 @@ import { wrapIndented } from "./width.ts";
 /** So that a large plan leaves the counts on the screen; --json names all. */
 const NAMED_EDGES = 20;
 
-export function renderImport(report: ImportReport, terminal: Terminal): string {
+/** What became of one file, or would become of it. */
+export interface FileReport extends ImportReport {
+  readonly dryRun: boolean;
+}
+
+export function renderImport(report: FileReport, terminal: Terminal): string {
   const { created, updated, unchanged, finished, mapped, keptAside, droppedEdges, problems } =
     report;
   const did = report.dryRun ? "Would import" : "Imported";
