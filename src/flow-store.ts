@@ -1,6 +1,5 @@
 /** Opens a root and wires the rooms together: the only place that knows them all. */
 
-import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { findProblems, findStateProblems } from "./check/check.ts";
@@ -9,6 +8,7 @@ import { FlowError } from "./errors.ts";
 import type { Disk } from "./disk/disk.ts";
 import { gitHead } from "./disk/git-head.ts";
 import { isAlive, processOf, randomName, thisProcess } from "./disk/machine.ts";
+import { randomBytesOf } from "./disk/random.ts";
 import { nodeDisk } from "./disk/node-disk.ts";
 import { ProjectFolder } from "./disk/project-folder.ts";
 import {
@@ -120,7 +120,7 @@ export class FlowStore {
     this.#told = new Told((finding) => queueMicrotask(() => tell(settings.onWarning, finding)));
     const project = root.slice(0, -ROOT_NAME.length - 1) || "/";
     const newUlid = (after: string | null, nowMs: number): string =>
-      nextUlid(after, nowMs, () => randomBytes(ULID_RANDOM_BYTES));
+      nextUlid(after, nowMs, () => randomBytesOf(ULID_RANDOM_BYTES));
     this.#storage = new Storage(this.#disk, {
       durability: settings.durability,
       guardTimeoutMs: settings.guardTimeoutMs,
@@ -275,7 +275,7 @@ export class FlowStore {
       [LOCKS, LOCK_QUEUE].every((folder) => isReadable(view, folder)),
     );
     const locks = hasLocks ? await this.locks.holders() : [];
-    const { events } = await this.#storage.events();
+    const events = (await this.#storage.eventsIfThere())?.events ?? [];
     const decisions = events.filter(({ event }) => decisionIn(event) !== null).length;
     const coordination = await this.#storage.read((view) => coordinationOf(view, locks, decisions));
     const { journal, log } = this.#storage;
@@ -283,6 +283,10 @@ export class FlowStore {
     const problems = await this.#storage.read((view) =>
       findStateProblems(this.#storage, view, this.#settings),
     );
+    const isThere = this.#disk.stat(EVENTS)?.isDirectory() === true;
+    const names = isThere ? (this.#disk.list(EVENTS) ?? []) : [];
+    // A file of the journal that follows another begins with a record of nothing.
+    const pending = journal.unapplied().filter(({ record }) => record.changes.length > 0);
     return {
       root: this.root,
       format: FORMAT,
@@ -294,12 +298,12 @@ export class FlowStore {
       events: {
         total: events.length,
         provisional: events.filter(({ provisional }) => provisional).length,
-        segments: (this.#disk.list(EVENTS) ?? []).filter((name) => name.endsWith(".jsonl")).length,
+        segments: names.filter((name) => name.endsWith(".jsonl")).length,
         bytes: extents.reduce((sum, [bytes]) => sum + bytes, 0),
         lastSequence: events.at(-1)?.sequence ?? 0,
         epoch: journal.header?.epoch ?? null,
       },
-      journal: { bytes: journal.size, pending: journal.unapplied().length },
+      journal: { bytes: journal.size, pending: pending.length },
       fileSystem: this.#settings.fileSystem,
       problems,
     };

@@ -29,12 +29,15 @@ export const MANAGED_BLOCKS: ReadonlyMap<string, readonly string[]> = new Map([
   [GIT_ATTRIBUTES, ["* -text"]],
 ]);
 
+let schemas: ReadonlyMap<string, string> | undefined;
+
 /** The JSON Schemas that lie in `schema/`, by file name. */
 export function schemaFiles(): ReadonlyMap<string, string> {
-  return new Map([
+  schemas ??= new Map([
     ["feature.json", formatJson(featureJsonSchema())],
     ...SHAPES.map((shape) => [`${shape.name}.json`, formatJson(jsonSchemaOf(shape))] as const),
   ]);
+  return schemas;
 }
 
 /** The text of the manifest: the format and nothing else, or two inits would conflict. */

@@ -3,8 +3,7 @@
 import type { Disk } from "../disk/disk.ts";
 import type { Finding } from "../finding.ts";
 import type { LogLook } from "../storage/event-log.ts";
-import { EVENTS, inFolder } from "../storage/layout.ts";
-import { SEGMENT_SUFFIX } from "../storage/segments.ts";
+import { EVENTS, inFolder, LOG_SUFFIX } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
 import { logFindings, unreadableSegment } from "../stores/log-findings.ts";
 import type { Sight } from "./sight.ts";
@@ -23,7 +22,7 @@ export function findEventProblems({ storage, log }: Sight): Finding[] {
 /** Pipes and devices that bear a segment's name: they read as empty. */
 function silentSegments({ unreadable }: LogLook, disk: Disk): Finding[] {
   return (disk.list(EVENTS) ?? [])
-    .filter((name) => name.endsWith(SEGMENT_SUFFIX))
+    .filter((name) => name.endsWith(LOG_SUFFIX))
     .filter((name) => disk.stat(inFolder(EVENTS, name))?.isFile() === false)
     .filter((name) => unreadable.every(({ segment }) => segment !== name))
     .map((name) => unreadableSegment(name, "it is no file"));

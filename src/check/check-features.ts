@@ -3,7 +3,7 @@
 import type { Finding } from "../finding.ts";
 import { dependenciesOf, isTombstone } from "../model/feature.ts";
 import { findCycles } from "../model/graph.ts";
-import { FeatureFiles, sharedIds } from "../stores/feature-files.ts";
+import { badLeases, sharedIds } from "../stores/feature-files.ts";
 import { CLAIMS, FEATURES } from "../storage/layout.ts";
 import { featureFilesOf, repeatedKeyProblems, type FeatureFile, type Sight } from "./sight.ts";
 import { unexplained } from "./unexplained.ts";
@@ -11,18 +11,13 @@ import { unexplained } from "./unexplained.ts";
 /** Every problem of the features. */
 export function findFeatureProblems({ storage, view, log }: Sight): Finding[] {
   if (storage.disk.stat(FEATURES)?.isDirectory() !== true) return [];
-  const { files, findings } = featureFilesOf(view);
+  const { files, findings, damagedIds } = featureFilesOf(view);
   const living = files.filter(({ document }) => !isTombstone(document));
   findings.push(...files.flatMap(ownProblems), ...sharedIds(living), ...sharedUids(files));
-  findings.push(...danglingDependencies(living), ...circles(living));
+  findings.push(...danglingDependencies(living, damagedIds), ...circles(living));
   if (log !== null) findings.push(...unexplained(log, files));
   if (storage.disk.stat(CLAIMS)?.isDirectory() === false) return findings;
-  // Leases are looked at through the store's own eyes.
-  const report = (finding: Finding): void => {
-    if (finding.rule === "lease") findings.push(finding);
-  };
-  new FeatureFiles(view, { report, fine: () => undefined, settle: () => undefined }).all();
-  return findings;
+  return [...findings, ...badLeases(view)];
 }
 
 function ownProblems({ file, text, document }: FeatureFile): Finding[] {
@@ -74,8 +69,12 @@ function sharedUids(files: readonly FeatureFile[]): Finding[] {
   );
 }
 
-function danglingDependencies(living: readonly FeatureFile[]): Finding[] {
-  const ids = new Set(living.map(({ document }) => document.id));
+/** Those that are there and cannot be used are named themselves. */
+function danglingDependencies(
+  living: readonly FeatureFile[],
+  damagedIds: ReadonlySet<number>,
+): Finding[] {
+  const ids = new Set([...living.map(({ document }) => document.id), ...damagedIds]);
   return living.flatMap(({ file, document }) =>
     dependenciesOf(document)
       .filter((id) => !ids.has(id))

@@ -6,8 +6,8 @@ import { isFlowError } from "../errors.ts";
 import type { Finding } from "../finding.ts";
 import { isPlainObject } from "../model/json-values.ts";
 import { lockEventOf } from "../model/lock-log.ts";
-import { inFolder, LOCK_LOG, LOCK_QUEUE, LOCKS } from "../storage/layout.ts";
-import { localLogLines, noFilesIn, SUFFIX } from "../storage/local-log.ts";
+import { inFolder, LOCK_LOG, LOCK_QUEUE, LOCKS, LOG_SUFFIX } from "../storage/layout.ts";
+import { localLogLines, noFilesIn } from "../storage/local-log.ts";
 import { unreadableSegments } from "../stores/lock-damage.ts";
 import { lockDocuments, ticketDocuments } from "../stores/lock-files.ts";
 import { NOBODY } from "../stores/told.ts";
@@ -33,7 +33,7 @@ function logProblems(sight: Sight): Finding[] {
   return [
     ...unreadableSegments(noFilesIn(storage.disk, LOCK_LOG, names)),
     ...names
-      .filter((name) => name.endsWith(SUFFIX))
+      .filter((name) => name.endsWith(LOG_SUFFIX))
       .flatMap((name) => segmentProblems(sight, inFolder(LOCK_LOG, name))),
   ];
 }

@@ -5,7 +5,7 @@ import { APPROVALS, inFolder, MEMORY, OUTPUTS, SETTINGS } from "../storage/layou
 import { approvalDocuments } from "../stores/approvals.ts";
 import { vanished } from "../stores/document-decode.ts";
 import { memoryDocuments } from "../stores/memory.ts";
-import { decodeOutput, OUTPUT_SUFFIX } from "../stores/outputs.ts";
+import { decodeOutput, OUTPUT_SUFFIX, textProblems } from "../stores/outputs.ts";
 import { settingDocuments } from "../stores/settings.ts";
 import { NOBODY } from "../stores/told.ts";
 import { isFolder, usableIn } from "./check-work.ts";
@@ -27,6 +27,7 @@ function outputProblems(sight: Sight): Finding[] {
   return names.flatMap((name) => {
     const file = sight.view.get(OUTPUTS, name);
     const decoded = file === null ? vanished(inFolder(OUTPUTS, name)) : decodeOutput(file);
-    return decoded !== null && "finding" in decoded ? [decoded.finding] : [];
+    if (decoded === null) return [];
+    return "finding" in decoded ? [decoded.finding] : textProblems(decoded.file);
   });
 }

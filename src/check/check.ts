@@ -13,11 +13,16 @@ import {
   EVENTS,
   FEATURES,
   GAPS,
+  GIT_ATTRIBUTES,
+  GIT_IGNORE,
   inFolder,
+  LOCAL,
   LOCAL_FOLDERS,
   LOCK_LOG,
   LOCK_QUEUE,
   LOCKS,
+  LOG_SUFFIX,
+  MANIFEST,
   OUTPUTS,
   QUARANTINE,
   SCHEMA,
@@ -25,7 +30,6 @@ import {
   TRACKED_FOLDERS,
 } from "../storage/layout.ts";
 import { EventLog } from "../storage/event-log.ts";
-import { SEGMENT_SUFFIX } from "../storage/segments.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { isCheckpointFile } from "../stores/checkpoint-files.ts";
@@ -207,10 +211,18 @@ function whyNot(text: string | null | FlowError): string {
   return isError(text) ? `: ${text.message}` : "";
 }
 
+/** What format 1 has in a root, with two folders that this version does not fill. */
+const ROOT_NAMES: ReadonlySet<string> = new Set([
+  ...[MANIFEST, GIT_IGNORE, GIT_ATTRIBUTES, LOCAL],
+  ...TRACKED_FOLDERS,
+  ...DOCUMENT_FOLDERS,
+  ...["projections", "blobs"],
+]);
+
 /** Files that are no documents: they do no harm, but nobody reads them either. */
 function foreignFiles(disk: Disk): Finding[] {
   // The log of locks is in files of the same kind.
-  const isSegmentName = (name: string): boolean => name.endsWith(SEGMENT_SUFFIX);
+  const isSegmentName = (name: string): boolean => name.endsWith(LOG_SUFFIX);
   const isOutputName = (name: string): boolean =>
     name.endsWith(OUTPUT_SUFFIX) && !name.startsWith(".");
   // Whatever else stands in place of an epic's folder is a finding of its own.
@@ -218,7 +230,10 @@ function foreignFiles(disk: Disk): Finding[] {
   const flat = DOCUMENT_FOLDERS.filter((folder) => folder !== GAPS && folder !== OUTPUTS);
   const own = [LOCKS, LOCK_QUEUE, SCOUT_CACHE];
   const folders = [...flat, ...epics.map((epic) => inFolder(GAPS, epic)), ...own];
+  const schemas = schemaFiles();
   return [
+    ...foreignIn(disk, "", (name) => ROOT_NAMES.has(name)),
+    ...foreignIn(disk, SCHEMA, (name) => schemas.has(name)),
     ...foreignIn(disk, FEATURES, isDocumentName),
     ...foreignIn(disk, EVENTS, isSegmentName),
     ...foreignIn(disk, LOCK_LOG, isSegmentName),
@@ -297,6 +312,7 @@ function localProblems(storage: Storage, disk: Disk): Finding[] {
       rule: "poisoned",
       severity: "warning",
       message: "A sync of the journal failed; the next write goes on in a new file",
+      fix: "the journal goes on in a new file",
     });
   }
   return findings;

@@ -15,7 +15,7 @@ import { uidMadeOf } from "../stores/feature-names.ts";
 import { makeFolders } from "../storage/apply.ts";
 import { EventLog } from "../storage/event-log.ts";
 import { patchJson } from "../storage/json-text.ts";
-import { BACKUP, FEATURES, folderOf, inFolder, nameOf } from "../storage/layout.ts";
+import { BACKUP, FEATURES, folderOf, foldersOf, inFolder, nameOf } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Writing } from "../storage/view.ts";
 import { featureFilesOf, sightOf, type FeatureFile } from "./sight.ts";
@@ -67,7 +67,8 @@ export async function repairRoot(
     };
   }
   await storage.recover();
-  const backup = new Backup(disk, `${BACKUP}/${stamp(storage)}`);
+  const isSynced = storage.options.durability !== "none";
+  const backup = new Backup(disk, `${BACKUP}/${stamp(storage)}`, isSynced);
   if (mendable.some(({ rule }) => BY_INIT.has(rule))) {
     for (const { file, rule } of mendable) if (BY_INIT.has(rule)) backup.keep(file);
     const others = before.filter((finding) => !mendable.includes(finding));
@@ -83,6 +84,7 @@ export async function repairRoot(
     await tooLarge(commit);
   }
   const left = await look();
+  // By its place: what is half mended may be said in other words.
   const stillThere = new Set(left.map(keyOf));
   const done = before.filter((finding) => !stillThere.has(keyOf(finding)));
   return { done, left, backup: backup.folder };
@@ -96,8 +98,8 @@ function isOfFeature({ rule }: Pick<Finding, "rule">): boolean {
   return BY_PATCH.has(rule) || BY_EVENT.has(rule);
 }
 
-function keyOf({ file, rule, line, message }: Finding): string {
-  return JSON.stringify([file, rule, line, message]);
+function keyOf({ file, rule, line }: Finding): string {
+  return JSON.stringify([file, rule, line]);
 }
 
 function stamp(storage: Storage): string {
@@ -182,15 +184,17 @@ function textOf(value: unknown): string | null {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** Copies of files as they were before they were changed. */
+/** Copies of files as they were before they were changed; they last before the change does. */
 class Backup {
   readonly #disk: Disk;
   readonly #folder: string;
+  readonly #isSynced: boolean;
   #isUsed = false;
 
-  constructor(disk: Disk, folder: string) {
+  constructor(disk: Disk, folder: string, isSynced: boolean) {
     this.#disk = disk;
     this.#folder = folder;
+    this.#isSynced = isSynced;
   }
 
   get folder(): string | null {
@@ -204,5 +208,8 @@ class Backup {
     makeFolders(this.#disk, folderOf(copy));
     this.#disk.create(copy, bytes);
     this.#isUsed = true;
+    if (!this.#isSynced) return;
+    this.#disk.syncFile(copy);
+    for (const folder of foldersOf(copy)) this.#disk.syncFolder(folder);
   }
 }

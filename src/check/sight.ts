@@ -4,9 +4,10 @@ import type { Finding } from "../finding.ts";
 import type { FeatureDocument } from "../model/schema.ts";
 import { decodeFeature } from "../stores/feature-decode.ts";
 import { documentsOf } from "../stores/feature-files.ts";
+import { idInName } from "../stores/feature-names.ts";
 import type { EventLog, LogLook } from "../storage/event-log.ts";
 import { repeatedKeys } from "../storage/json-text.ts";
-import { EVENTS } from "../storage/layout.ts";
+import { EVENTS, nameOf } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
 import { isFault } from "../storage/files.ts";
 import type { Reading, Writing } from "../storage/view.ts";
@@ -38,16 +39,23 @@ export interface FeatureFile {
 export function featureFilesOf(view: Reading | Writing): {
   files: FeatureFile[];
   findings: Finding[];
+  /** The ids of those that cannot be used, as far as they can be told. */
+  damagedIds: ReadonlySet<number>;
 } {
   const findings: Finding[] = [];
   const files: FeatureFile[] = [];
+  const damagedIds = new Set<number>();
   for (const file of documentsOf(view)) {
     const decoded = decodeFeature(file);
-    if ("finding" in decoded) findings.push(decoded.finding);
-    else if (!isFault(file))
+    if ("finding" in decoded) {
+      findings.push(decoded.finding);
+      const id = decoded.id ?? idInName(nameOf(file.path));
+      if (id !== null) damagedIds.add(id);
+    } else if (!isFault(file)) {
       files.push({ file: file.path, text: file.text, document: decoded.document });
+    }
   }
-  return { files, findings };
+  return { files, findings, damagedIds };
 }
 
 /** Keys that stand twice in a document, as a merge may leave them. */

@@ -4,7 +4,8 @@
  * A file's data lasts only after a sync of that file, a name only after a sync of its folder, and
  * neither brings the other. Of the rest any part may be lost, in any order, with these limits:
  * a rename within one folder is one change, and a move between folders never loses the file
- * (unless asked for, `evilRenames`), though it may leave both names.
+ * (unless asked for, `evilRenames`), though it may leave both names. Bytes that lasted and are
+ * written again are the old ones or the new ones: zeros stand only where a file has grown.
  */
 
 import { ROOT_INO } from "./memory-tree.ts";
@@ -81,6 +82,7 @@ export class Durability {
       else if (effect.kind === "entries") {
         this.#names.push({ effect, atMs, changes: effect.changes });
       } else if (effect.kind === "syncFile") this.#syncFile(effect.ino);
+      else if (effect.kind === "loseFile") this.#forgetWrites(effect.ino);
       else if (effect.kind === "syncFolder") this.#syncFolder(effect.ino);
       // An inode without a name is nothing, and a lost time stamp would show nothing new.
       else this.#lasting.apply(effect, atMs);
@@ -102,6 +104,10 @@ export class Durability {
     for (const { effect, atMs } of this.#writes) {
       if (effect.ino === ino) this.#lasting.apply(effect, atMs);
     }
+    this.#forgetWrites(ino);
+  }
+
+  #forgetWrites(ino: number): void {
     this.#writes = this.#writes.filter(({ effect }) => effect.ino !== ino);
   }
 
@@ -158,12 +164,21 @@ export class Durability {
       case "data":
         return this.#writes;
       case "zeros":
-        return this.#writes.map(zeroed);
+        return this.#writes.map((write) => this.#zeroed(write));
       case "half":
         return this.#writes.map((write) => cutTo(write, Math.floor(write.effect.data.length / 2)));
       case "random":
         return this.#randomWrites(random);
     }
+  }
+
+  #zeroed({ effect, atMs }: PendingWrite): PendingWrite {
+    const { ino, position, data } = effect;
+    const node = this.#lasting.nodes.get(ino);
+    const size = node?.kind === "file" ? node.content.size : 0;
+    const from = Math.min(Math.max(position, size), position + data.length);
+    const zeros = Buffer.alloc(position + data.length - from);
+    return { effect: { ...effect, position: from, data: zeros }, atMs };
   }
 
   /** Each file meets a fate of its own. */
@@ -181,7 +196,7 @@ export class Durability {
     const fates: readonly ((write: PendingWrite) => PendingWrite[])[] = [
       () => [],
       (write) => [write],
-      (write) => [zeroed(write)],
+      (write) => [this.#zeroed(write)],
       (write) => (random() < 0.5 ? [write] : []),
       (write) => {
         // The first bytes of all that was written, up to a cut anywhere.
@@ -192,10 +207,6 @@ export class Durability {
     ];
     return fates[Math.floor(random() * fates.length)] ?? (() => []);
   }
-}
-
-function zeroed({ effect, atMs }: PendingWrite): PendingWrite {
-  return { effect: { ...effect, data: Buffer.alloc(effect.data.length) }, atMs };
 }
 
 function cutTo({ effect, atMs }: PendingWrite, length: number): PendingWrite {

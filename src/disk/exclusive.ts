@@ -4,7 +4,7 @@
  *
  * | defect | remedy |
  * | --- | --- |
- * | two processes win one stale lock | the package never steals (`stale` is as long as it takes); the guard steals by generation |
+ * | two processes win one stale lock | the package never steals (`stale` is never); the guard steals by generation |
  * | `release` removes whatever bears the name | a name is never given to a second holder while the first may still release it: stealing makes a new name |
  * | the default `onCompromised` ends the process | it only tells the guard |
  * | retries starve, and repeat hopeless errors | none; the guard waits by itself |
@@ -19,8 +19,12 @@ import type * as ProperLockfile from "proper-lockfile";
 import { FlowError, isFlowError } from "../errors.ts";
 import type { Disk } from "./disk.ts";
 
-/** Longer than any process lives, and still within setTimeout's range. */
-const NEVER_STALE_MS = 2_147_483_647;
+/**
+ * Not a long time either: a clock that is set on by more than that, or a file server whose clock is
+ * so much behind, would have the package take a living holder's lock. (With `update` given, no timer
+ * is made of it.)
+ */
+const NEVER_STALE_MS = Infinity;
 /** How often the package renews its own time stamp; nobody here reads it. */
 const PACKAGE_HEARTBEAT_MS = 60_000;
 
@@ -94,7 +98,7 @@ export async function takeExclusive(
   let adapter = adapters.get(disk);
   if (adapter === undefined) adapters.set(disk, (adapter = adapterOf(disk)));
   try {
-    return await loadProperLockfile().lock(`${disk.root}/${path}#${holder}`, {
+    const release = await loadProperLockfile().lock(`${disk.root}/${path}#${holder}`, {
       lockfilePath: path,
       fs: adapter,
       realpath: false,
@@ -103,11 +107,23 @@ export async function takeExclusive(
       update: PACKAGE_HEARTBEAT_MS,
       onCompromised: onLost,
     });
+    return async () => {
+      try {
+        await release();
+      } catch (error) {
+        throw asFailure(error);
+      }
+    };
   } catch (error) {
     const code = (error as { code?: unknown }).code;
     // EEXIST: the folder went away between the package's stat and its second mkdir, and came back.
     if (code === "ELOCKED" || code === "EEXIST") return null;
-    const cause = (error as Error).cause;
-    throw cause instanceof FlowError ? cause : error;
+    throw asFailure(error);
   }
+}
+
+/** What the package threw; the disk's own failure where it is one. */
+function asFailure(error: unknown): unknown {
+  const { cause } = error as Error;
+  return cause instanceof FlowError ? cause : error;
 }

@@ -3,9 +3,10 @@
  * `local/`, which git ignores.
  */
 
-import { randomBytes } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname, uptime } from "node:os";
+
+import { randomBytesOf } from "./random.ts";
 
 /** Who a process is, so that another can tell whether it still lives. */
 export interface ProcessIdentity {
@@ -112,10 +113,12 @@ export function isAlive(other: ProcessIdentity): boolean | null {
   return !stat.hasEnded && (stat.start ?? other.pidStart) === (other.pidStart ?? stat.start);
 }
 
-/** A text that nobody else makes: 12 letters and digits (62 bits). */
+const DIGITS = "0123456789abcdefghijklmnopqrstuv";
+const NAME_LENGTH = 12;
+
+/** A text that nobody else makes: 12 letters and digits (60 bits). */
 export function randomName(): string {
-  return BigInt(`0x${randomBytes(8).toString("hex")}`)
-    .toString(36)
-    .padStart(13, "0")
-    .slice(1);
+  let name = "";
+  for (const byte of randomBytesOf(NAME_LENGTH)) name += DIGITS.charAt(byte % DIGITS.length);
+  return name;
 }

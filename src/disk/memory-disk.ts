@@ -62,6 +62,24 @@ export class MemoryDisk implements Disk {
     return this.#log.length;
   }
 
+  /** Everything that is on the disk now, as the beginning of another one. */
+  beginning(): { tree: Tree; dev: number } {
+    return { tree: this.#tree.clone(), dev: this.#dev };
+  }
+
+  /** What has changed or synced something, without the first `from` operations. */
+  recorded(from = 0): readonly Operation[] {
+    return this.#log.slice(from);
+  }
+
+  /** Does what another disk, which began and went on as this one, has {@link recorded}. */
+  replay(operations: readonly Operation[]): void {
+    for (const operation of operations) {
+      for (const effect of operation.effects) this.#tree.apply(effect, operation.atMs);
+      this.#log.push(operation);
+    }
+  }
+
   /**
    * The disk as a power cut leaves it: all that is on it lasts, its `dev` is another, inode
    * numbers are kept. This disk goes on as if nothing had happened.
@@ -205,6 +223,15 @@ export class MemoryDisk implements Disk {
     return true;
   }
 
+  /**
+   * Does what a failed sync of a file does: nobody who reads it sees a difference, and what was not
+   * synced before is not on the disk, whatever is synced later.
+   */
+  loseUnsynced(path: string): void {
+    const { node } = this.#find("syncFile", path);
+    if (node !== null) this.#do("syncFile", path, [{ kind: "loseFile", ino: node.ino }]);
+  }
+
   #after(tree: Tree): MemoryDisk {
     return new MemoryDisk({ now: this.#now, root: this.root }, { tree, dev: this.#dev + 1 });
   }
@@ -220,9 +247,7 @@ export class MemoryDisk implements Disk {
   }
 
   #do(name: string, path: string, effects: readonly Effect[]): void {
-    const atMs = this.#now();
-    for (const effect of effects) this.#tree.apply(effect, atMs);
-    this.#log.push({ name, path, atMs, effects });
+    this.replay([{ name, path, atMs: this.#now(), effects }]);
   }
 
   #find(operation: string, path: string, file = path, details?: IoDetails): Place {

@@ -48,6 +48,8 @@ export type Effect =
     }
   | { readonly kind: "touch"; readonly ino: number; readonly mtimeMs: number }
   | { readonly kind: "syncFile"; readonly ino: number }
+  /** A sync failed: what it was to save is not saved by a later one either. */
+  | { readonly kind: "loseFile"; readonly ino: number }
   | { readonly kind: "syncFolder"; readonly ino: number }
   | Entries;
 
@@ -150,6 +152,7 @@ export class Tree {
         this.#change(effect, atMs);
         break;
       case "syncFile":
+      case "loseFile":
       case "syncFolder":
         break; // Seen only by a power cut.
     }

@@ -5,6 +5,7 @@ import * as fs from "node:fs";
 
 import { FlowError } from "../errors.ts";
 import type { Disk, Handle, OpenMode, Stat } from "./disk.ts";
+import { FileStat } from "./file-stat.ts";
 import { checkPath, errnoOf, ioError, type IoDetails } from "./io-error.ts";
 
 const WINDOWS = process.platform === "win32";
@@ -67,8 +68,7 @@ export function nodeDisk(root: string): Disk {
     }
   }
 
-  const stat = (path: string): Stat | null =>
-    attempt("stat", path, (full) => fs.lstatSync(full, MAY_BE_ABSENT) ?? null, ABSENT, null);
+  const stat = (path: string): Stat | null => attempt("stat", path, statAt, ABSENT, null);
 
   /** Says no when something of the wrong sort bears the name `path`. */
   function refuse(
@@ -143,6 +143,11 @@ export function nodeDisk(root: string): Disk {
   };
 }
 
+function statAt(full: string): Stat | null {
+  const stats = fs.lstatSync(full, MAY_BE_ABSENT);
+  return stats === undefined ? null : new FileStat(stats);
+}
+
 const isLink = (found: Stat): boolean => found.isSymbolicLink();
 
 /** A FIFO, a socket, a device: reading one gives nothing, and "nothing" must not pass for a file. */
@@ -170,7 +175,7 @@ function openHandle(path: string, descriptor: number, mode: OpenMode): Handle {
 
   return {
     path,
-    stat: () => attempt("fstat", (fd) => fs.fstatSync(fd)),
+    stat: () => attempt("fstat", (fd) => new FileStat(fs.fstatSync(fd))),
     read: (buffer, offset, length, position) =>
       attempt("pread", (fd) => fs.readSync(fd, buffer, offset, length, position)),
     write(data, position) {

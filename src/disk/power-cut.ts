@@ -24,6 +24,8 @@ export interface CrashStatesOptions {
   readonly seed?: number;
   /** As in {@link CrashOptions}. */
   readonly evilRenames?: boolean;
+  /** Asked before each state is made; default: all are wanted. */
+  readonly isWanted?: () => boolean;
 }
 
 /** The tree after a cut; `beginning` is what lasted before the first operation. */
@@ -50,6 +52,7 @@ export function* cuts(
   options: CrashStatesOptions,
 ): Generator<{ at: number; variant: CrashVariant; tree: Tree }> {
   const { from = 0, randoms = 1, seed = 1, evilRenames = false } = options;
+  const { isWanted = () => true } = options;
   const random = seededRandom(seed);
   const durability = new Durability(beginning.clone(), evilRenames);
   for (let at = 0; at <= log.length; at++) {
@@ -58,7 +61,7 @@ export function* cuts(
     if (at < from) continue;
     for (const variant of durability.variants()) {
       for (let times = variant === "random" ? randoms : 1; times > 0; times--) {
-        yield { at, variant, tree: durability.cut(variant, random) };
+        if (isWanted()) yield { at, variant, tree: durability.cut(variant, random) };
       }
     }
   }

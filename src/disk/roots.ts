@@ -32,23 +32,28 @@ function fromHere(dir: string): string {
   }
 }
 
-/** Whether `path` is a regular file. */
+/** Whether `path` is a regular file; fails as {@link isFolder} does. */
 export function isFile(path: string): boolean {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
-  } catch (error) {
-    // A name too long, a circle of links, a file in place of a folder.
-    if (errnoOf(error) === null) throw error;
-    return false;
-  }
+  return isThere(path, () => lstatSync(path, { throwIfNoEntry: false })?.isFile() === true);
 }
 
-/** Whether `path` is a folder, or a link to one. */
+/**
+ * Whether `path` is a folder, or a link to one.
+ *
+ * @throws FlowError `IO` where the disk fails: a store on it must not pass for none.
+ */
 export function isFolder(path: string): boolean {
+  return isThere(path, () => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
+}
+
+function isThere(path: string, look: () => boolean): boolean {
   try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+    return look();
   } catch (error) {
-    if (errnoOf(error) === null) throw error;
+    const errno = errnoOf(error);
+    if (errno === null) throw error;
+    if (errno === "EIO") throw ioError("stat", path, errno, error);
+    // A name too long, a circle of links, a file in place of a folder.
     return false;
   }
 }

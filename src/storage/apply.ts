@@ -10,34 +10,56 @@
  * | log bytes at a recorded offset, by the descriptor whose size and tail were checked | lines twice after a kill; a hole of zeros after git replaced the segment |
  * | a file that is neither expected nor ours goes to `quarantine/` first | a hand edit made in the same moment is lost |
  * | a path that cannot be written is stuck, the others go on | one read-only file blocks every writer |
+ * | a temporary is put in place for the record that it was made for alone | another writer's record comes between two looks, and the older image goes into the file under its mark |
+ * | a path that was stuck is put anew, and synced at once | after a failed sync the next one saves nothing and succeeds |
  */
 
 import { isFlowError } from "../errors.ts";
-import type { Disk } from "../disk/disk.ts";
+import type { Disk, Handle } from "../disk/disk.ts";
 import { sameStat, type FileEntry, type FileFault } from "./files.ts";
 import type { Fence } from "./fence.ts";
 import { checksum } from "./hash.ts";
-import { imageCounts, imageOf, isExpectedEnd, isOlder, TAIL_BYTES, type Found } from "./judge.ts";
+import {
+  imageCounts,
+  imageOf,
+  isExpectedEnd,
+  isOlder,
+  isRemnant,
+  TAIL_BYTES,
+  type Found,
+} from "./judge.ts";
 import type { FileChange } from "./journal-lines.ts";
 import { pathOf } from "./journal-lines.ts";
 import type { WindowEntry } from "./journal-state.ts";
 import type { Journal } from "./journal.ts";
-import { EVENTS, folderOf, inFolder, nameOf, QUARANTINE } from "./layout.ts";
+import { EVENTS, folderOf, foldersOf, inFolder, LOG_SUFFIX, nameOf, QUARANTINE } from "./layout.ts";
+import type { OpenLog, OpenLogs } from "./open-logs.ts";
 
 /** Somebody took the fence down: this process slept, others have gone on. */
 export class Fenced extends Error {
   override readonly name = "Fenced";
 }
 
+/** Temporaries with the images of one record, by path; `null` for those of none. */
+export interface Staged {
+  readonly record: string | null;
+  readonly byPath: ReadonlyMap<string, string>;
+}
+
+export const NOTHING_STAGED: Staged = { record: null, byPath: new Map() };
+
 export interface ApplyContext {
   readonly disk: Disk;
   readonly fence: Fence;
   readonly journal: Journal;
+  readonly openLogs: OpenLogs;
   readonly bootId: string;
+  /** Whether what is kept aside must outlast a power cut. */
+  readonly sync: boolean;
   readonly randomName: () => string;
   readonly nowIso: () => string;
-  /** Temporaries made before the record was written, by path. */
-  readonly staged: ReadonlyMap<string, string>;
+  /** What was made before the record was written. */
+  readonly staged: Staged;
   /** Shows other processes that this one lives. */
   readonly beat: () => void;
   /** What was last seen at a path, if an equal stat proves that it need not be read again. */
@@ -80,6 +102,7 @@ export function applyPending(context: ApplyContext): StuckPath[] {
       context.beat();
       try {
         applyChange(context, entry, change, entries);
+        if (entry.stuck.has(path)) syncPut(context, path);
       } catch (error) {
         // A denied permission, a full disk, a read-only mount: this path waits, the others go on.
         if (!isFlowError(error, "IO")) throw error;
@@ -104,6 +127,13 @@ export function applyPending(context: ApplyContext): StuckPath[] {
   return stuck;
 }
 
+/** The floor may have passed a record with a stuck path: nobody else syncs it any more. */
+function syncPut({ disk, sync }: ApplyContext, path: string): void {
+  if (!sync) return;
+  disk.syncFile(path);
+  for (const folder of foldersOf(path)) disk.syncFolder(folder);
+}
+
 function applyChange(
   context: ApplyContext,
   entry: WindowEntry,
@@ -125,18 +155,34 @@ function applyImage(
   const image = imageOf(change);
   const found = find(disk, path, context.settled(path));
   // Bytes that are no text are no image either, not even that of a file which is to go.
-  if (found === null ? image === null : image !== null && found.text === image) return;
+  const isThere = found === null ? image === null : image !== null && found.text === image;
+  // What of a stuck path is on the disk is not known: what is there is put there anew.
+  if (isThere && (image === null || !entry.stuck.has(path))) return;
   if (!imageCounts(entry, change, found, context.journal.window.values())) return;
-  if (found !== null && !isOlder(path, found.text, entries)) {
+  const text = entry.stuck.has(path) ? withLinesSince(path, found, image) : image;
+  if (found !== null && !isSame(found.text, text) && !isOlder(path, found.text, entries)) {
     if (!fence.stands()) throw new Fenced();
-    if (found.text !== "") quarantine(context, path, entry);
+    quarantine(context, path, entry);
   }
-  if (image === null) {
+  if (text === null) {
     moveOutOf(context, path);
     return;
   }
-  const temporary = context.staged.get(path) ?? stage(context, image);
-  moveInto(context, temporary, path);
+  const { staged } = context;
+  const isMade = staged.record === entry.record.id && text === image;
+  moveInto(context, (isMade ? staged.byPath.get(path) : undefined) ?? stage(context, text), path);
+}
+
+/** Bytes that are no text are never the same as anything, least of all as "no file". */
+function isSame(found: string | null, image: string | null): boolean {
+  return found !== null && found === image;
+}
+
+/** A log that was begun by a record may hold more lines by now. */
+function withLinesSince(path: string, found: Found | null, image: string | null): string | null {
+  const there = found?.text ?? null;
+  const goesOn = path.endsWith(LOG_SUFFIX) && image !== null && there?.startsWith(image) === true;
+  return goesOn ? there : image;
 }
 
 /** The fence may have fallen before the temporary could be made. */
@@ -204,16 +250,24 @@ export function makeFolders(disk: Disk, folder: string): void {
   disk.makeFolder(folder);
 }
 
-/** Keeps the bytes of a file that a person or git put where a commit goes. */
+/**
+ * Keeps the bytes of a file that a person or git put where a commit goes. They may be on the disk
+ * in their own place only, from where the commit is about to take them: the copy is synced first.
+ */
 function quarantine(context: ApplyContext, path: string, entry: WindowEntry): void {
   const { disk } = context;
   const bytes = disk.read(path);
-  if (bytes === null) return;
+  if (bytes === null || isRemnant(bytes, path, context.journal.window.values())) return;
   makeFolders(disk, QUARANTINE);
   const name = `${context.randomName()}-${nameOf(path)}`;
-  disk.create(inFolder(QUARANTINE, name), bytes);
   const why = { path, kept: name, at: context.nowIso(), commit: entry.record.id };
-  disk.create(inFolder(QUARANTINE, `${name}.why.json`), `${JSON.stringify(why, null, 2)}\n`);
+  const files = { [name]: bytes, [`${name}.why.json`]: `${JSON.stringify(why, null, 2)}\n` };
+  for (const [file, content] of Object.entries(files)) {
+    disk.create(inFolder(QUARANTINE, file), content);
+    if (context.sync) disk.syncFile(inFolder(QUARANTINE, file));
+  }
+  if (!context.sync) return;
+  for (const folder of [QUARANTINE, folderOf(QUARANTINE)]) disk.syncFolder(folder);
 }
 
 function applyAppend(
@@ -222,19 +276,14 @@ function applyAppend(
   change: Extract<FileChange, { append: string }>,
 ): void {
   const data = Buffer.from(change.data);
-  const handle = context.disk.open(change.append, "write");
-  if (handle !== null) {
-    try {
-      const size = handle.stat().size;
-      if (isExpected(handle, change, data, size)) {
-        if (size < change.at + data.length || !holds(handle, change.at, data)) {
-          handle.write(data, change.at);
-        }
-        return;
-      }
-    } finally {
-      handle.close();
+  const log = context.openLogs.at(change.append);
+  if (log !== null && isExpected(log, change, data)) {
+    const { handle, size } = log;
+    const isStuck = entry.stuck.has(change.append);
+    if (isStuck || size < change.at + data.length || !holds(handle, change.at, data)) {
+      handle.write(data, change.at);
     }
+    return;
   }
   // The segment is another's now (git checked out an older one). What was applied before and
   // taken away since is git's will; what was never applied goes into a segment of its own.
@@ -249,25 +298,22 @@ function applyAppend(
   context.added(path);
 }
 
-type Segment = NonNullable<ReturnType<Disk["open"]>>;
-
 /** Whether the segment is as it was when the record was written, or holds (part of) our bytes. */
 function isExpected(
-  handle: Segment,
+  { handle, size }: OpenLog,
   change: Extract<FileChange, { append: string }>,
   data: Buffer,
-  size: number,
 ): boolean {
   if (size < change.at) return false;
   const there = bytesAt(handle, change.at, Math.min(size - change.at, data.length));
   return isExpectedEnd(change, data, endBefore(handle, change.at), there);
 }
 
-function holds(handle: Segment, at: number, data: Buffer): boolean {
+function holds(handle: Handle, at: number, data: Buffer): boolean {
   return bytesAt(handle, at, data.length).equals(data);
 }
 
-function bytesAt(handle: Segment, at: number, length: number): Buffer {
+function bytesAt(handle: Handle, at: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
   let filled = 0;
   while (filled < length) {
@@ -279,11 +325,11 @@ function bytesAt(handle: Segment, at: number, length: number): Buffer {
 }
 
 /** Checksum of the bytes before `at`, by which a segment's end is recognised. */
-export function tailOf(handle: Segment, at: number): string {
+export function tailOf(handle: Handle, at: number): string {
   return checksum(endBefore(handle, at));
 }
 
-function endBefore(handle: Segment, at: number): Buffer {
+function endBefore(handle: Handle, at: number): Buffer {
   const from = Math.max(0, at - TAIL_BYTES);
   return bytesAt(handle, from, at - from);
 }

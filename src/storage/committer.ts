@@ -7,13 +7,14 @@
  */
 
 import { FlowError, isFlowError } from "../errors.ts";
-import { applyPending, Fenced, type StuckPath } from "./apply.ts";
+import { applyPending, Fenced, NOTHING_STAGED, type Staged, type StuckPath } from "./apply.ts";
 import { Fence } from "./fence.ts";
 import { isFault, type Document } from "./files.ts";
 import { JOURNAL_VERSION, pathOf, type CommitRecord, type FileChange } from "./journal-lines.ts";
 import { EVENTS, folderOf, LOCAL_IGNORE } from "./layout.ts";
 import { localLogChanges } from "./local-log.ts";
 import { LogWriter } from "./log-writer.ts";
+import { OpenLogs } from "./open-logs.ts";
 import { goneOutcome } from "./outcome.ts";
 import type { Durability, Parts, StorageOptions } from "./parts.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -29,6 +30,7 @@ export class StaleLook extends Error {
 export class Committer implements WriteBase {
   readonly #storage: Parts;
   readonly #options: CommitterOptions;
+  readonly #openLogs: OpenLogs;
   readonly #logWriter: LogWriter;
   readonly #upkeep: Upkeep;
   #fence: Fence | null = null;
@@ -45,7 +47,8 @@ export class Committer implements WriteBase {
   constructor(storage: Parts, options: CommitterOptions) {
     this.#storage = storage;
     this.#options = options;
-    this.#logWriter = new LogWriter(storage, options);
+    this.#openLogs = new OpenLogs(storage.disk);
+    this.#logWriter = new LogWriter(storage, options, this.#openLogs);
     this.#upkeep = new Upkeep(storage, options, options.beat);
   }
 
@@ -59,9 +62,12 @@ export class Committer implements WriteBase {
 
   // ---- holding -------------------------------------------------------------------------------
 
-  /** Whether the fence still stands. */
-  isReady(): boolean {
-    return this.#fence?.stands() === true;
+  /**
+   * Whether there is a fence that is not known to have fallen. It is not looked at: the first
+   * temporary, or its rename, finds that it fell, and then the commit is tried under another.
+   */
+  get isReady(): boolean {
+    return this.#fence?.hasFallen === false;
   }
 
   /** Makes the journal and the files agree; raises the fence where there is none. */
@@ -70,7 +76,7 @@ export class Committer implements WriteBase {
     const isFresh = this.#fence === null;
     this.#fence ??= Fence.raise(disk, this.#options.randomName);
     if (!isFresh) journal.tail();
-    if (isFresh || journal.needsBegin) journal.begin(this.#sync);
+    if (isFresh || journal.needsBegin || journal.isDenied) journal.begin(this.#sync);
     if (isFresh) this.#ensureLocalIgnore(this.#fence);
     // A record without `ok` must be settled first: the next one would follow it unseen.
     if (this.hasDeferred && !isFresh && journal.head.n === journal.ok) return;
@@ -79,7 +85,7 @@ export class Committer implements WriteBase {
       journal.confirm(isFresh || this.#sync, isFresh);
     }
     this.hasDeferred = false;
-    this.#apply(new Map());
+    this.#apply(NOTHING_STAGED);
   }
 
   /** Syncs and applies what `relaxed` put off. */
@@ -88,7 +94,7 @@ export class Committer implements WriteBase {
     this.hasDeferred = false;
     this.#storage.journal.tail();
     this.#storage.journal.confirm(this.#sync);
-    this.#apply(new Map());
+    this.#apply(NOTHING_STAGED);
     this.#upkeep.tidy();
   }
 
@@ -102,15 +108,16 @@ export class Committer implements WriteBase {
     if (this.#fence !== null && !this.hasDeferred) this.#upkeep.leaveCache(this.#fence);
   }
 
-  /** In the background, without the guard: makes what was applied durable, then says so. */
-  async raiseFloor(pause: () => Promise<boolean>): Promise<void> {
-    return this.#upkeep.raiseFloor(pause);
+  /** Without the guard: makes what was applied durable, then says so. */
+  async raiseFloor(pause: () => Promise<boolean>, mostFiles?: number): Promise<void> {
+    return this.#upkeep.raiseFloor(pause, mostFiles);
   }
 
   /** Takes the fence down. */
   end(): void {
     const fence = this.#fence;
     this.#fence = null;
+    this.#openLogs.closeAll();
     try {
       fence?.lower();
     } catch (error) {
@@ -129,7 +136,7 @@ export class Committer implements WriteBase {
   }
 
   /** Applies what is committed; `false` when the fence fell. */
-  #apply(staged: ReadonlyMap<string, string>): boolean {
+  #apply(staged: Staged): boolean {
     const { journal, disk } = this.#storage;
     const fence = this.#fence;
     if (fence === null) return false;
@@ -139,7 +146,9 @@ export class Committer implements WriteBase {
         disk,
         fence,
         journal,
+        openLogs: this.#openLogs,
         bootId: this.#options.identity.bootId,
+        sync: this.#sync,
         randomName: this.#options.randomName,
         // Not the user's clock: it may break after the change has happened.
         nowIso: () => this.#options.toIso(this.#options.wallMs()),
@@ -211,12 +220,13 @@ export class Committer implements WriteBase {
     if (fence === null) return "lost";
     const { epoch } = journal;
     const staged = new Map<string, string>();
+    let record: CommitRecord | null = null;
     try {
-      const record = this.#recordOf(write);
+      record = this.#recordOf(write);
       if (record === null) return "kept";
       if (durability !== "relaxed") this.#stage(fence, record, staged);
       if (!this.#isUnchanged(record)) return "lost";
-      journal.tail();
+      // A record that came since is found when this one is read back: it has won.
       if (journal.head.n !== this.#seenAtAttempt || journal.needsBegin) return "lost";
       this.#refuseStuck(record);
       if (!journal.append(record, durability === "full")) return "lost";
@@ -237,7 +247,7 @@ export class Committer implements WriteBase {
       this.hasDeferred = true;
       return "kept";
     }
-    if (!this.#apply(staged)) return "fenced";
+    if (!this.#apply({ record: record.id, byPath: staged })) return "fenced";
     if (journal.isOver(epoch)) throw goneOutcome();
     this.#upkeep.tidy();
     return "kept";
@@ -311,14 +321,14 @@ export class Committer implements WriteBase {
   }
 
   #stage(fence: Fence, record: CommitRecord, staged: Map<string, string>): void {
-    const { disk } = this.#storage;
+    const { files } = this.#storage;
     const folders = new Set<string>();
     for (const change of record.changes) {
       this.#options.beat();
       if (!("put" in change)) continue;
       const folder = folderOf(change.put);
       if (!folders.has(folder)) {
-        refuseLinkedFolder(folder, disk.stat(folder));
+        refuseLinkedFolder(folder, files.folder(folder, this.#since));
         folders.add(folder);
       }
       staged.set(change.put, fence.stage(change.data));

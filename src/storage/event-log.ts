@@ -17,10 +17,10 @@ import {
   type SegmentHeader,
 } from "./event-lines.ts";
 import type { FileChange, Run } from "./journal-lines.ts";
-import { EVENTS, inFolder } from "./layout.ts";
+import { LOG_SUFFIX } from "./layout.ts";
 import type { Ledger } from "./ledger.ts";
 import {
-  SEGMENT_SUFFIX,
+  openSegment,
   Segments,
   type LogDamage,
   type Segment,
@@ -126,17 +126,22 @@ export class EventLog {
   highestId(kind: string, names: readonly string[]): number {
     let highest = 0;
     for (const name of names) {
-      if (!name.endsWith(SEGMENT_SUFFIX)) continue;
+      if (!name.endsWith(LOG_SUFFIX)) continue;
       highest = Math.max(highest, this.#headerOf(name)?.ids[kind] ?? 0);
     }
     return highest;
+  }
+
+  /** The ids that a segment's header names, by kind. */
+  idsIn(segment: string): Readonly<Record<string, number>> {
+    return this.#headerOf(segment)?.ids ?? {};
   }
 
   /** A segment's first line, which never changes while it bears this name. */
   #headerOf(name: string): SegmentHeader | null {
     const known = this.#headers.get(name);
     if (known !== undefined) return known;
-    const handle = this.#disk.open(inFolder(EVENTS, name), "read");
+    const handle = openSegment(this.#disk, name);
     if (handle === null) return null;
     try {
       const buffer = Buffer.alloc(HEADER_BYTES);

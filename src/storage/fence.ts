@@ -19,6 +19,7 @@ export class Fence {
   readonly #disk: Disk;
   readonly #folder: string;
   #count = 0;
+  #hasFallen = false;
 
   constructor(disk: Disk, folder: string) {
     this.#disk = disk;
@@ -44,9 +45,15 @@ export class Fence {
     return fence;
   }
 
-  /** Whether nobody took this fence down. */
+  /** Whether it is known that somebody took this fence down. A rename out of it tells for certain. */
+  get hasFallen(): boolean {
+    return this.#hasFallen;
+  }
+
+  /** Whether nobody took this fence down until now. */
   stands(): boolean {
-    return this.#disk.stat(this.#folder) !== null;
+    this.#hasFallen ||= this.#disk.stat(this.#folder) === null;
+    return !this.#hasFallen;
   }
 
   /** Writes a temporary file, to be renamed into place. */

@@ -22,6 +22,9 @@ export const FRESH_MS = 20;
 const RACY_MS = 20;
 /** The same on file systems shared between kernels, whose clocks and caches lag. */
 const RACY_SHARED_MS = 2000;
+/** The same where the file system stamps with whole seconds (HFS+, ext3) or every other one (FAT). */
+const RACY_COARSE_MS = 2000;
+const SECOND_MS = 1000;
 
 /** A file as it was seen. Entries are not changed: another content is another entry. */
 export interface FileEntry {
@@ -46,6 +49,11 @@ export type Document = FileEntry | FileFault;
 /** Whether a document could not be read as text. */
 export function isFault(document: Document): document is FileFault {
   return "fault" in document;
+}
+
+/** Whether a call failed because a link stands where a folder or a file belongs. */
+export function isLinked(error: unknown): boolean {
+  return isFlowError(error, "IO") && error.context["errno"] === "ELOOP";
 }
 
 /** Of a text that is not in its file yet. */
@@ -169,11 +177,18 @@ export class Files {
   ): FileEntry | FileFault | null {
     const entry = stat === null ? null : this.#entryOf(path, stat, seen?.entry ?? null);
     // A look that says nothing new may follow at once where the file was still when it was read.
-    const settled =
-      stat !== null && this.#options.wallMs() - Math.max(stat.mtimeMs, stat.ctimeMs) > this.#racyMs;
+    const settled = stat !== null && this.#isStill(Math.max(stat.mtimeMs, stat.ctimeMs));
     if (seen === undefined) this.#files.set(path, { entry, lookedAt, settled });
     else Object.assign(seen, { entry, lookedAt, settled });
     return entry;
+  }
+
+  /** Whether what changed at `changedMs` will bear another time when it changes once more. */
+  #isStill(changedMs: number): boolean {
+    // Finer clocks give a whole second as well, once in thousands of times: it is read once more.
+    const isCoarse = changedMs % SECOND_MS === 0;
+    const racyMs = isCoarse ? Math.max(this.#racyMs, RACY_COARSE_MS) : this.#racyMs;
+    return this.#options.wallMs() - changedMs > racyMs;
   }
 
   #entryOf(
@@ -188,7 +203,7 @@ export class Files {
       text = this.#disk.readText(path);
     } catch (error) {
       // Not UTF-8, a link, a folder, no permission: the file is named, the others are read.
-      if (!isFlowError(error)) throw error;
+      if (!isFlowError(error) || isPassing(error)) throw error;
       return sameFault(before, { path, fault: error });
     }
     if (text === null) return null;
@@ -210,12 +225,18 @@ export class Files {
     }
     const listed = this.#disk.list(folder) ?? [];
     const same = seen !== undefined && sameNames(seen.names, listed);
-    const settled = stat !== null && this.#options.wallMs() - stat.mtimeMs > this.#racyMs;
+    const settled = stat !== null && this.#isStill(stat.mtimeMs);
     const names = same ? seen.names : listed;
     const version = (seen?.version ?? 0) + 1;
     this.#folders.set(folder, { names, stat, lookedAt, settled, version });
     if (!same && seen !== undefined) this.#forgetVanished(folder, seen.names, new Set(listed));
     return names;
+  }
+
+  /** What is at a folder's path as seen at `since` or later; `null` when there is nothing. */
+  folder(folder: string, since: number): Stat | null {
+    const seen = this.#folders.get(folder);
+    return seen !== undefined && seen.lookedAt >= since ? seen.stat : this.#disk.stat(folder);
   }
 
   /** When a folder was last looked at; `-Infinity` for never. */
@@ -255,6 +276,13 @@ class LazyEntry implements FileEntry {
 function sameFault(before: FileEntry | FileFault | null, now: FileFault): FileFault {
   if (before === null || "text" in before) return now;
   return before.fault.message === now.fault.message ? before : now;
+}
+
+/** What the process or the machine lacks: it says nothing of the file, and lists must not go without. */
+const PASSING: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM", "EAGAIN"]);
+
+function isPassing(error: FlowError): boolean {
+  return error.code === "IO" && PASSING.has(error.context["errno"]);
 }
 
 function notAFile(path: string, stat: Stat): FlowError {

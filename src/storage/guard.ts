@@ -259,9 +259,8 @@ export class Guard {
     } catch (error) {
       // ERELEASED: the package was told before that the lock is lost, and has released it itself.
       // A name that cannot be removed shows no life from here on, and is taken for silent.
-      const { code, cause } = error as { code?: unknown; cause?: unknown };
-      if (code !== "ERELEASED" && !isFlowError(error, "IO") && !isFlowError(cause, "IO"))
-        throw error;
+      const isReleased = (error as { code?: unknown }).code === "ERELEASED";
+      if (!isReleased && !isFlowError(error, "IO")) throw error;
     }
   }
 

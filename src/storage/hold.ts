@@ -23,6 +23,8 @@ const BREATH_MS = 10;
 const IDLE_MS = 60;
 /** On close, a longer journal is replaced by a short one. */
 const CLOSE_ROTATE_BYTES = 64 * 1024;
+/** On close so many files are synced at most; of more the system takes care in its own time. */
+const CLOSE_SYNC_FILES = 1000;
 /** Folders may vanish with `local/` while a writer begins: then it begins again. */
 const MAX_FOLDER_TRIES = 5;
 
@@ -40,6 +42,8 @@ export class Hold {
   #flushTimer: NodeJS.Timeout | null = null;
   #idleTimer: NodeJS.Timeout | null = null;
   #isEnded = false;
+  /** Whether this process may have changed anything. */
+  #hasHeld = false;
   #breathedAt = -Infinity;
   /** Since when something put off by `relaxed` is known to wait. */
   #deferredAt: number | null = null;
@@ -122,7 +126,7 @@ export class Hold {
 
   /** Whether the guard is held and the fence stands. */
   isReady(): boolean {
-    return this.#guard.isHeld && this.#committer.isReady();
+    return this.#guard.isHeld && this.#committer.isReady;
   }
 
   /**
@@ -140,6 +144,7 @@ export class Hold {
           const left = deadline - this.#options.monotonicMs();
           await this.#guard.take(Math.max(0, Math.min(left, this.#options.guardTimeoutMs)));
         }
+        this.#hasHeld = true;
         this.#committer.begin();
         return;
       } catch (error) {
@@ -307,6 +312,17 @@ export class Hold {
     } catch (error) {
       this.followsLater(error);
     }
+    await this.#checkpoint();
+  }
+
+  /**
+   * What lies above the floor is compared with the files after a restart of the machine, and a file
+   * that was removed by hand or by git meanwhile is taken for one that a power cut took. A process
+   * that lives for a moment only must not leave its changes there for ever.
+   */
+  async #checkpoint(): Promise<void> {
+    const isDue = this.#hasHeld && this.#options.durability !== "none" && this.broken === null;
+    if (isDue) await this.#committer.raiseFloor(async () => true, CLOSE_SYNC_FILES);
   }
 }
 

@@ -1,7 +1,7 @@
 /** The files of the journal: their names, which one to start from, which ones to remove. */
 
 import type { Disk, Handle } from "../disk/disk.ts";
-import { isFlowError } from "../errors.ts";
+import { isFlowError, type FlowError } from "../errors.ts";
 import { decodeLine, splitLines } from "./journal-lines.ts";
 import { inFolder, JOURNAL } from "./layout.ts";
 
@@ -28,16 +28,24 @@ export function newestFirst(disk: Disk): string[] {
   return (disk.list(JOURNAL) ?? []).filter((name) => FILE_PATTERN.test(name)).reverse();
 }
 
-/** Opens a file for appending; on a read-only root for reading: a write fails then, as it must. */
-export function openJournal(disk: Disk, name: string, readOnly: boolean): Handle | null {
+/** An open file of the journal. */
+export interface OpenJournal {
+  readonly handle: Handle | null;
+  /** Why it is open for reading only, though it was to be written; else null. */
+  readonly denied: FlowError | null;
+}
+
+/** Opens a file for appending; on a read-only root for reading. */
+export function openJournal(disk: Disk, name: string, readOnly: boolean): OpenJournal {
   const path = inFolder(JOURNAL, name);
-  if (readOnly) return disk.open(path, "read");
+  if (readOnly) return { handle: disk.open(path, "read"), denied: null };
   try {
-    return disk.open(path, "append");
+    return { handle: disk.open(path, "append"), denied: null };
   } catch (error) {
-    const errno = isFlowError(error, "IO") ? error.context["errno"] : null;
+    if (!isFlowError(error, "IO")) throw error;
+    const { errno } = error.context;
     if (errno !== "EACCES" && errno !== "EROFS" && errno !== "EPERM") throw error;
-    return disk.open(path, "read");
+    return { handle: disk.open(path, "read"), denied: error };
   }
 }
 

@@ -1,7 +1,7 @@
 /** Reading the journal. Never writes; the rules are in `journal.ts`. */
 
 import type { Disk, Handle } from "../disk/disk.ts";
-import { isFlowError } from "../errors.ts";
+import { isFlowError, type FlowError } from "../errors.ts";
 import { mayStartFrom, newestFirst, openJournal } from "./journal-files.ts";
 import {
   decodeLine,
@@ -12,6 +12,10 @@ import {
 } from "./journal-lines.ts";
 import { JournalState, type JournalListener } from "./journal-state.ts";
 import { inFolder, JOURNAL, LOCAL } from "./layout.ts";
+
+/** So much is read at once where less is expected: others may have written too. */
+const CHUNK_BYTES = 2 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 export interface JournalOptions {
   readonly bootId: string;
@@ -28,9 +32,11 @@ export class JournalReader extends JournalState {
   /** The name of the current file; null without one. */
   file: string | null = null;
   protected handle: Handle | null = null;
+  /** Why the handle is for reading only, though this process writes; else null. */
+  protected denied: FlowError | null = null;
   #offset = 0;
   #headerBytes = 0;
-  #rest: Buffer = Buffer.alloc(0);
+  #rest: Buffer = NOTHING;
   /** The record being appended by this process, and whether it was found to have won. */
   protected mine: { record: CommitRecord; line: Buffer; won: boolean } | null = null;
   protected oldFilesLeft = true;
@@ -68,7 +74,7 @@ export class JournalReader extends JournalState {
       const handle = this.handle as Handle | null;
       if (handle === null) break;
       const stat = handle.stat();
-      if (stat.size > this.#offset) this.#readTo(handle, stat.size);
+      if (stat.size > this.#offset) this.#readNew(handle, stat.size - this.#offset);
       if (this.sealedBy !== null) {
         this.#follow(this.sealedBy.next);
         continue;
@@ -80,9 +86,17 @@ export class JournalReader extends JournalState {
     return this.version !== before;
   }
 
-  #readTo(handle: Handle, size: number): void {
+  /** {@link tail} for who has just written `bytes` there: the size need not be asked for. */
+  protected tailWritten(bytes: number): void {
+    if (this.handle !== null) this.#readNew(this.handle, bytes);
+    // It goes on elsewhere, or is gone.
+    if (this.handle === null || this.sealedBy !== null) this.tail();
+  }
+
+  #readNew(handle: Handle, expected: number): void {
     try {
-      this.#readBytes(handle, size);
+      const end = this.#offset + expected;
+      while (this.#readChunk(handle, end));
     } catch (error) {
       // Half of it may be taken over already: the next look begins at the start.
       this.shut();
@@ -92,21 +106,21 @@ export class JournalReader extends JournalState {
     this.version += 1;
   }
 
-  #readBytes(handle: Handle, size: number): void {
+  /** Takes over the next bytes; `false` when `end` is reached and nothing lies behind it. */
+  #readChunk(handle: Handle, end: number): boolean {
     const carried = this.#rest.length;
-    const bytes = Buffer.allocUnsafe(carried + size - this.#offset);
+    // One more than expected: then a short count says that this was all.
+    const chunk = Math.max(CHUNK_BYTES, end - this.#offset + 1, carried * 2);
+    const bytes = Buffer.allocUnsafe(carried + chunk);
     this.#rest.copy(bytes);
-    let filled = carried;
-    while (filled < bytes.length) {
-      const count = handle.read(bytes, filled, bytes.length - filled, this.#offset);
-      if (count === 0) break;
-      filled += count;
-      this.#offset += count;
-    }
-    const whole = bytes.subarray(0, filled);
+    const count = handle.read(bytes, carried, chunk, this.#offset);
+    if (count === 0) return false;
+    this.#offset += count;
+    const whole = bytes.subarray(0, carried + count);
     const used = splitLines(whole, (line) => this.#take(line));
     const rest = whole.subarray(used);
-    this.#rest = rest.length === 0 || this.#take(rest) ? Buffer.alloc(0) : Buffer.from(rest);
+    this.#rest = rest.length === 0 || this.#take(rest) ? NOTHING : Buffer.from(rest);
+    return count === chunk || this.#offset < end;
   }
 
   /** Takes over what a line says; `false` for a void one. */
@@ -139,10 +153,11 @@ export class JournalReader extends JournalState {
       if (!isFlowError(error, "IO")) throw error;
     }
     this.handle = null;
+    this.denied = null;
     this.file = null;
     this.#offset = 0;
     this.#headerBytes = 0;
-    this.#rest = Buffer.alloc(0);
+    this.#rest = NOTHING;
     this.header = null;
     this.sealedBy = null;
   }
@@ -150,12 +165,13 @@ export class JournalReader extends JournalState {
   /** Opens a file and reads it; `false` when it is gone or has no header. */
   protected open(name: string): boolean {
     this.shut();
-    const handle = openJournal(this.disk, name, this.options.readOnly);
+    const { handle, denied } = openJournal(this.disk, name, this.options.readOnly);
     if (handle === null) return false;
     this.handle = handle;
+    this.denied = denied;
     this.file = name;
     this.oldFilesLeft = true;
-    this.#readTo(handle, handle.stat().size);
+    this.#readNew(handle, handle.stat().size);
     if (this.header !== null) return true;
     this.shut();
     return false;

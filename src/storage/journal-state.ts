@@ -71,6 +71,11 @@ export class JournalState {
     return entries.sort((a, b) => a.record.n - b.record.n);
   }
 
+  /** Whether a record is to be judged at a path: it is stuck there, or was applied in no or another boot. */
+  isPending({ appliedIn, stuck }: WindowEntry, path: string): boolean {
+    return appliedIn !== this.#bootId || stuck.has(path);
+  }
+
   /** What a successor has to carry: what is above the floor, and what is stuck. */
   carried(): CarriedRecord[] {
     return [...this.window.values()]
@@ -168,8 +173,10 @@ export class JournalState {
   #dropBelowFloor(): void {
     for (const [k, entry] of this.window) {
       if (k <= this.floor && entry.appliedIn !== null && entry.stuck.size === 0) {
+        // What is on the disk for good is compared with nothing any more.
+        this.#unfinished.delete(k);
         // The head stays, so that `ok` and seals can still name it.
-        if (k < this.head.n) this.#forgetEntry(k);
+        if (k < this.head.n) this.window.delete(k);
       }
     }
   }

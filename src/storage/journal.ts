@@ -39,7 +39,7 @@ import {
 import { folderOf, inFolder, JOURNAL, LOCAL } from "./layout.ts";
 import { fileName, FIRST_FILES, removeReplaced } from "./journal-files.ts";
 import { JournalReader } from "./journal-reader.ts";
-import { goneOutcome, unknownOutcome } from "./outcome.ts";
+import { unknownOutcome } from "./outcome.ts";
 
 /** Every process must be able to read it as one string, of which a header may carry several. */
 const MAX_RECORD_BYTES = 256 * 1024 * 1024;
@@ -53,6 +53,8 @@ export class Journal extends JournalReader {
    * or copied one for a successor, and checks that the open file is still the one in the folder.
    */
   begin(sync: boolean): void {
+    // What was denied when the file was opened may be allowed by now.
+    if (this.denied !== null) this.shut();
     this.#leaveIfMoved();
     this.tail();
     if (this.handle === null) {
@@ -75,6 +77,11 @@ export class Journal extends JournalReader {
   /** Whether a writer must {@link begin} before it goes on. */
   get needsBegin(): boolean {
     return this.header === null || this.poisoned || this.copied;
+  }
+
+  /** Whether it could be opened for reading only: the next {@link begin} tries again. */
+  get isDenied(): boolean {
+    return this.denied !== null;
   }
 
   #leaveIfMoved(): void {
@@ -133,7 +140,6 @@ export class Journal extends JournalReader {
    */
   append(record: CommitRecord, sync: boolean): boolean {
     const handle = this.#writable();
-    const { epoch } = this;
     const line = encodeLine(record);
     if (line.length > MAX_RECORD_BYTES) throw tooLong(line.length);
     this.mine = { record, line: line.subarray(1, -1), won: false };
@@ -141,11 +147,10 @@ export class Journal extends JournalReader {
     try {
       this.#writeRecord(handle, line, mine);
       if (sync) this.#sync(handle);
-      this.#readBack();
+      this.#readBack(line.length);
     } finally {
       this.mine = null;
     }
-    if (epoch !== this.epoch) throw goneOutcome();
     return mine.won;
   }
 
@@ -154,15 +159,19 @@ export class Journal extends JournalReader {
       handle.write(line);
     } catch (error) {
       // Cut short. If only the last LF is missing it counts all the same.
-      this.#readBack();
+      this.#readBack(line.length);
       if (!mine.won) throw error;
     }
   }
 
+  #readBack(bytes: number): void {
+    this.#knowing(() => this.tailWritten(bytes));
+  }
+
   /** After something was written that may count: what cannot be read is not known. */
-  #readBack(): void {
+  #knowing(read: () => void): void {
     try {
-      this.tail();
+      read();
     } catch (error) {
       if (!isFlowError(error)) throw error;
       throw unknownOutcome(error.message, { cause: error });
@@ -174,6 +183,7 @@ export class Journal extends JournalReader {
       throw new FlowError("INTERNAL", "Cannot append to the journal: a sync of it failed");
     }
     if (this.handle === null) throw ioError("write", JOURNAL, "ENOENT");
+    if (this.denied !== null) throw this.denied;
     return this.handle;
   }
 
@@ -222,14 +232,19 @@ export class Journal extends JournalReader {
   /** Lets the appended record count, its sync done by {@link append}. */
   acknowledge(record: CommitRecord, synced: boolean): void {
     const { n, id } = record;
+    const line = encodeLine({ kind: "ok", v: JOURNAL_VERSION, n, id, synced });
     try {
-      this.#writable().write(encodeLine({ kind: "ok", v: JOURNAL_VERSION, n, id, synced }));
+      this.#writable().write(line);
     } catch (error) {
       // The record is there, and whoever writes next will take it for committed.
       if (!isFlowError(error, "IO")) throw error;
       throw unknownOutcome(error.message, { cause: error });
     }
-    this.#readBack();
+    this.#readBack(line.length);
+    // Another process's sync failed between the two lines: this record went with its poison.
+    if (this.poisoned && this.ok < n) {
+      throw unknownOutcome("a sync of the journal failed", { mustReopen: true });
+    }
   }
 
   /** Says that everything up to `n` is in the files, but for `stuck`. */
@@ -243,8 +258,9 @@ export class Journal extends JournalReader {
       boot: this.options.bootId,
       ...(stuck.length > 0 ? { stuck } : {}),
     };
-    this.#writable().write(encodeLine(line));
-    this.tail();
+    const bytes = encodeLine(line);
+    this.#writable().write(bytes);
+    this.tailWritten(bytes.length);
   }
 
   /** Says that everything up to `n` is in the files and synced. */
@@ -256,7 +272,7 @@ export class Journal extends JournalReader {
 
   /** Whether an epoch is over: the journal was removed with `local/` (git clean -fdx). */
   isOver(epoch: string | null): boolean {
-    this.#readBack();
+    this.#knowing(() => this.tail());
     return this.epoch !== epoch;
   }
 

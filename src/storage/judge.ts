@@ -7,6 +7,8 @@
  * file. Then the image counts if the file is such a leftover and is not younger than the record.
  */
 
+import { isUtf8 } from "node:buffer";
+
 import { checksum, digest } from "./hash.ts";
 import { pathOf, type FileChange } from "./journal-lines.ts";
 import type { WindowEntry } from "./journal-state.ts";
@@ -47,6 +49,28 @@ export function imageCounts(
   );
 }
 
+/**
+ * Whether all bytes of a file are ours or the zeros that a power cut leaves in their place, so that
+ * nothing of a person's is among them.
+ */
+export function isRemnant(bytes: Buffer, path: string, window: Iterable<WindowEntry>): boolean {
+  let ours = Buffer.alloc(0);
+  const isOurs = (): boolean =>
+    bytes.length <= ours.length && bytes.every((byte, index) => byte === ours[index] || byte === 0);
+  for (const { record } of window) {
+    for (const change of record.changes) {
+      if (pathOf(change) !== path) continue;
+      if (!("append" in change)) {
+        if (isOurs()) return true;
+        ours = Buffer.from(imageOf(change) ?? "");
+      } else if (change.at === ours.length) {
+        ours = Buffer.concat([ours, Buffer.from(change.data)]);
+      }
+    }
+  }
+  return isOurs();
+}
+
 /** So many bytes before an append are compared: more than any line's distinct end. */
 export const TAIL_BYTES = 64;
 
@@ -73,7 +97,7 @@ export function segmentAfter(
   window: Iterable<WindowEntry>,
 ): Buffer | null {
   if (!("append" in change)) {
-    const found = bytes === null ? null : { text: bytes.toString("utf8"), changedMs };
+    const found = bytes === null ? null : { text: textOf(bytes), changedMs };
     if (!imageCounts(entry, change, found, window)) return bytes;
     const image = imageOf(change);
     return image === null ? null : Buffer.from(image);
@@ -85,6 +109,11 @@ export function segmentAfter(
   const after = bytes.subarray(at + data.length);
   const isExpected = isExpectedEnd(change, data, before, bytes.subarray(at, at + data.length));
   return isExpected ? Buffer.concat([bytes.subarray(0, at), data, after]) : bytes;
+}
+
+/** Null where a cut went through a character. */
+function textOf(bytes: Buffer): string | null {
+  return isUtf8(bytes) ? bytes.toString("utf8") : null;
 }
 
 /** Empty, zero-filled or cut: what a power cut leaves of a file that was not synced. */

@@ -10,8 +10,8 @@ import { isFlowError } from "../errors.ts";
 import { decodeEventHead, type EventLine } from "./event-lines.ts";
 import { checksum } from "./hash.ts";
 import type { FileChange } from "./journal-lines.ts";
-import { CACHE, EVENTS, inFolder } from "./layout.ts";
-import { JOINT_BYTES, readFrom, SEGMENT_SUFFIX, Segments } from "./segments.ts";
+import { CACHE, inFolder, LOG_SUFFIX } from "./layout.ts";
+import { JOINT_BYTES, openSegment, readFrom, Segments } from "./segments.ts";
 import type { Overlay } from "./overlay.ts";
 
 /** When so much of the log is not in the cache (10 ms to read), a writer writes it anew. */
@@ -128,7 +128,7 @@ export class LastEvents {
 
   /** Whether a segment still begins with what the cache was made of, by the bytes at its end. */
   #holds(name: string, bytes: number, joint: string): boolean {
-    const handle = this.#disk.open(inFolder(EVENTS, name), "read");
+    const handle = openSegment(this.#disk, name);
     if (handle === null) return false;
     try {
       if (handle.stat().size < bytes) return false;
@@ -160,7 +160,7 @@ export class LastEvents {
     const segments: Record<string, readonly [number, number, string]> = {};
     let total = 0;
     for (const [name, { bytes, lines, joint, open }] of this.#segments.byName) {
-      if (!name.endsWith(SEGMENT_SUFFIX) || open.length > 0) continue;
+      if (!name.endsWith(LOG_SUFFIX) || open.length > 0) continue;
       segments[name] = [bytes, lines, joint];
       total += bytes;
     }

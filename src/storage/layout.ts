@@ -60,6 +60,9 @@ export const TRACKED_FOLDERS = [SCHEMA, FEATURES, EVENTS] as const;
 /** Folders that a writer makes when they are missing, parents first. */
 export const LOCAL_FOLDERS = [LOCAL, JOURNAL, GUARD, GUARD_QUEUE, FENCE, CLAIMS, CACHE] as const;
 
+/** Logs end so: what they hold follows from all changes of them, in their order. */
+export const LOG_SUFFIX = ".jsonl";
+
 /** The path of `name` in `folder`. */
 export function inFolder(folder: string, name: string): string {
   return folder === "" ? name : `${folder}/${name}`;
@@ -69,6 +72,12 @@ export function inFolder(folder: string, name: string): string {
 export function folderOf(path: string): string {
   const slash = path.lastIndexOf("/");
   return slash < 0 ? "" : path.slice(0, slash);
+}
+
+/** The folders above a path: a new one's name lasts only when its own folder was synced. */
+export function foldersOf(path: string): string[] {
+  const folder = folderOf(path);
+  return folder === "" ? [folder] : [folder, ...foldersOf(folder)];
 }
 
 /** The last part of a path. */

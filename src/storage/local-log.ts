@@ -11,15 +11,13 @@ import { tailOf } from "./apply.ts";
 import { checksum, digest } from "./hash.ts";
 import { TAIL_BYTES } from "./judge.ts";
 import type { FileChange } from "./journal-lines.ts";
-import { inFolder } from "./layout.ts";
+import { inFolder, LOG_SUFFIX } from "./layout.ts";
 import type { Overlay } from "./overlay.ts";
 
 /** A file goes on in another when it is this long. */
 const FILE_BYTES = 1024 * 1024;
 /** So many files are kept, the one that grows among them. */
 const KEPT_FILES = 4;
-/** Files of such logs end so. */
-export const SUFFIX = ".jsonl";
 const LF = 10;
 
 /** A line, before it has a name of its own. */
@@ -40,12 +38,12 @@ export function localLogChanges(
   lines: readonly LocalLine[],
   options: LocalLogOptions,
 ): FileChange[] {
-  const named = names.filter((name) => name.endsWith(SUFFIX));
+  const named = names.filter((name) => name.endsWith(LOG_SUFFIX));
   // What else bears such a name, a folder or a link, takes no line and is left where it is.
   const files = named.filter((name) => isFileOrNone(disk, inFolder(folder, name)));
-  const last = files.at(-1)?.slice(0, -SUFFIX.length) ?? null;
+  const last = files.at(-1)?.slice(0, -LOG_SUFFIX.length) ?? null;
   const now = options.nowMs();
-  let id = named.at(-1)?.slice(0, -SUFFIX.length) ?? null;
+  let id = named.at(-1)?.slice(0, -LOG_SUFFIX.length) ?? null;
   const encoded = lines.map((line) => {
     id = options.newUlid(id, now);
     return { id, text: `${JSON.stringify({ id, at: options.toIso(now), ...line })}\n` };
@@ -53,12 +51,12 @@ export function localLogChanges(
   const [first] = encoded;
   if (first === undefined) return [];
   const data = encoded.map(({ text }) => text).join("");
-  const end = last === null ? null : endOf(disk, overlay, inFolder(folder, `${last}${SUFFIX}`));
+  const end = last === null ? null : endOf(disk, overlay, inFolder(folder, `${last}${LOG_SUFFIX}`));
   if (last !== null && end !== null) {
-    return [{ append: inFolder(folder, `${last}${SUFFIX}`), ...end, data }];
+    return [{ append: inFolder(folder, `${last}${LOG_SUFFIX}`), ...end, data }];
   }
   const changes: FileChange[] = [
-    { put: inFolder(folder, `${first.id}${SUFFIX}`), pre: null, data },
+    { put: inFolder(folder, `${first.id}${LOG_SUFFIX}`), pre: null, data },
   ];
   for (const name of files.slice(0, Math.max(0, files.length + 1 - KEPT_FILES))) {
     const path = inFolder(folder, name);
@@ -97,7 +95,7 @@ function endOf(disk: Disk, overlay: Overlay, path: string): { at: number; tail: 
 /** What a log has under a name of its files that is none: a folder, a link, a pipe. */
 export function noFilesIn(disk: Disk, folder: string, names: readonly string[]): string[] {
   return names
-    .filter((name) => name.endsWith(SUFFIX))
+    .filter((name) => name.endsWith(LOG_SUFFIX))
     .map((name) => inFolder(folder, name))
     .filter((path) => !isFileOrNone(disk, path));
 }
@@ -117,7 +115,7 @@ export function readLocalLog(
 ): LocalLine[] {
   const lines: LocalLine[] = [];
   for (const name of names) {
-    if (!name.endsWith(SUFFIX)) continue;
+    if (!name.endsWith(LOG_SUFFIX)) continue;
     const bytes = bytesOf(disk, overlay, inFolder(folder, name));
     for (const text of (bytes?.toString("utf8") ?? "").split("\n").slice(0, -1)) {
       const line = text.includes(holding) ? parsed(text) : null;

@@ -7,7 +7,6 @@
  * rule, none with it).
  */
 
-import type { Disk, Handle } from "../disk/disk.ts";
 import { isFlowError } from "../errors.ts";
 import { tailOf } from "./apply.ts";
 import { encodeBatch, encodeSegmentHeader } from "./event-lines.ts";
@@ -16,6 +15,7 @@ import { checksum } from "./hash.ts";
 import { TAIL_BYTES } from "./judge.ts";
 import type { FileChange, LedgerChange, Run } from "./journal-lines.ts";
 import { EVENTS, inFolder } from "./layout.ts";
+import type { OpenLog, OpenLogs } from "./open-logs.ts";
 import type { Parts, StorageOptions } from "./parts.ts";
 import type { IdSource, Writing } from "./view.ts";
 
@@ -45,14 +45,16 @@ const NOTHING_FOREIGN: Foreign = { runs: [], numbered: {}, lastEventId: null, id
 export class LogWriter {
   readonly #storage: Parts;
   readonly #options: StorageOptions;
+  readonly #openLogs: OpenLogs;
   #names: readonly string[] = [];
   #foreign: Foreign = NOTHING_FOREIGN;
   #foreignCheckedAt = -1;
   #noGitAt = -Infinity;
 
-  constructor(storage: Parts, options: StorageOptions) {
+  constructor(storage: Parts, options: StorageOptions, openLogs: OpenLogs) {
     this.#storage = storage;
     this.#options = options;
+    this.#openLogs = openLogs;
   }
 
   /** Looks at the log before a decision: what it names must lie behind what git brought. */
@@ -103,11 +105,14 @@ export class LogWriter {
     if (provisional.length === 0) this.#foreignCheckedAt = version;
     const runs: [number, number, string, number][] = [];
     const ids = new Map<string, number>();
+    const note = (kind: string, id: number): void =>
+      void ids.set(kind, Math.max(id, ids.get(kind) ?? 0));
+    // Git may take the segment away again, and what no file tells any more stays taken.
+    for (const segment of new Set(provisional.map((one) => one.segment)))
+      for (const [kind, id] of Object.entries(log.idsIn(segment))) note(kind, id);
     let highest: string | null = null;
     for (const { event, segment, line, sequence } of provisional) {
-      for (const [kind, id] of this.#options.idsOf(event)) {
-        ids.set(kind, Math.max(id, ids.get(kind) ?? 0));
-      }
+      for (const [kind, id] of this.#options.idsOf(event)) note(kind, id);
       const last = runs.at(-1);
       if (last !== undefined && last[2] === segment && last[3] + last[1] === line) last[1] += 1;
       else runs.push([sequence, 1, segment, line]);
@@ -186,7 +191,7 @@ export class LogWriter {
     head: string | null,
     hasDeferred: boolean,
   ): { segment: string; bytes: number; lines: number; tail: string } | null {
-    const { disk, journal, overlay } = this.#storage;
+    const { journal, overlay } = this.#storage;
     const own = journal.ledger.own;
     const extent = own === null ? undefined : journal.ledger.numbered.get(own.segment);
     if (own === null || extent === undefined || own.head !== head) return null;
@@ -195,14 +200,9 @@ export class LogWriter {
     const found = { segment: own.segment, bytes, lines, tail: own.tail };
     const path = inFolder(EVENTS, own.segment);
     if (!overlay.isEmpty && overlay.endOf(path) !== null) return hasDeferred ? found : null;
-    const handle = openOrRefused(disk, path);
-    if (handle === null) return null;
-    try {
-      const isOurs = handle.stat().size === bytes && tailOf(handle, bytes) === own.tail;
-      return isOurs ? found : null;
-    } finally {
-      handle.close();
-    }
+    const log = openOrRefused(this.#openLogs, path);
+    if (log === null) return null;
+    return log.size === bytes && tailOf(log.handle, bytes) === own.tail ? found : null;
   }
 
   /** The first line of a segment: the highest ids in use, so that a fresh clone goes on behind them. */
@@ -228,13 +228,15 @@ export class LogWriter {
   }
 }
 
+/** Not allowed; a link, a folder or a pipe in its place. */
+const NOT_OURS: readonly unknown[] = ["EACCES", "EPERM", "ELOOP", "EISDIR", "ENXIO"];
+
 /** A segment that may not be written is left alone: the log goes on in a new one. */
-function openOrRefused(disk: Disk, path: string): Handle | null {
+function openOrRefused(logs: OpenLogs, path: string): OpenLog | null {
   try {
-    return disk.open(path, "write");
+    return logs.at(path);
   } catch (error) {
-    const errno = isFlowError(error, "IO") ? error.context["errno"] : null;
-    if (errno !== "EACCES" && errno !== "EPERM") throw error;
+    if (!isFlowError(error, "IO") || !NOT_OURS.includes(error.context["errno"])) throw error;
     return null;
   }
 }

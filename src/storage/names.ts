@@ -38,7 +38,7 @@ const PART = /%([0-9a-f]{2})|\+[a-z]|[a-z0-9._-]/gy;
  * @throws FlowError `BAD_REQUEST` for an empty text and for one with half of a surrogate pair.
  */
 export function encodeName(text: string): string {
-  if (typeof text !== "string" || text === "" || !text.isWellFormed()) {
+  if (typeof text !== "string" || !isNameable(text)) {
     throw new FlowError(
       "BAD_REQUEST",
       "A name must be a text, not empty and not cut amid a character",
@@ -50,6 +50,11 @@ export function encodeName(text: string): string {
   const name = encodeWhole(text);
   if (name.length <= MAX_NAME_BYTES) return name;
   return `${name.slice(0, CUT_NAME_BYTES)}${CUT_MARK}${hash("sha256", text, "hex").slice(0, DIGEST_CHARACTERS)}`;
+}
+
+/** Whether {@link encodeName} has a name for a text, which may come from a file. */
+export function isNameable(text: string): boolean {
+  return text !== "" && text.isWellFormed();
 }
 
 /** The text that {@link encodeName} gives this name; `null` for a cut name and for any other. */

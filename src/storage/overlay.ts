@@ -5,9 +5,7 @@ import { imageCounts, imageOf, segmentAfter } from "./judge.ts";
 import { pathOf, type FileChange } from "./journal-lines.ts";
 import type { WindowEntry } from "./journal-state.ts";
 import type { Journal } from "./journal.ts";
-
-/** Logs end so: what they will hold follows from all changes that are pending. */
-const LOG_SUFFIX = ".jsonl";
+import { LOG_SUFFIX } from "./layout.ts";
 
 interface Pending {
   readonly entry: WindowEntry;
@@ -35,7 +33,7 @@ export class Overlay {
     for (const entry of this.#journal.unapplied()) {
       for (const change of entry.record.changes) {
         const path = pathOf(change);
-        if (!this.#isPending(entry, path)) continue;
+        if (!this.#journal.isPending(entry, path)) continue;
         if (!("append" in change)) this.#byPath.set(path, { entry, change });
         if (!path.endsWith(LOG_SUFFIX)) continue;
         const pending = this.#segments.get(path);
@@ -43,11 +41,6 @@ export class Overlay {
         else pending.push({ entry, change });
       }
     }
-  }
-
-  /** A stuck path is pending; one applied in another boot is to be judged at each look. */
-  #isPending(entry: WindowEntry, path: string): boolean {
-    return entry.appliedIn === null || entry.stuck.has(path) || entry.stuck.size === 0;
   }
 
   get isEmpty(): boolean {

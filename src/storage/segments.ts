@@ -4,16 +4,14 @@
  * the last look ended (git switched it) is read anew. What a commit adds is taken from the commit, without a look at the disk.
  */
 
-import type { Disk, Stat } from "../disk/disk.ts";
-import { isFlowError } from "../errors.ts";
+import type { Disk, Handle, Stat } from "../disk/disk.ts";
+import { FlowError, isFlowError } from "../errors.ts";
 import { eachLine, type EventLine, type ReadLine, type SegmentHeader } from "./event-lines.ts";
 import { checksum } from "./hash.ts";
 import { pathOf, type FileChange } from "./journal-lines.ts";
-import { EVENTS, folderOf, inFolder, nameOf } from "./layout.ts";
+import { EVENTS, folderOf, inFolder, LOG_SUFFIX, nameOf } from "./layout.ts";
 import type { Overlay } from "./overlay.ts";
 
-/** Files of the log end so. */
-export const SEGMENT_SUFFIX = ".jsonl";
 /** A segment is known to go on from what was read of it by so many bytes at its read end. */
 export const JOINT_BYTES = 64;
 
@@ -191,7 +189,7 @@ export class Segments {
     this.#isUsed = true;
     if (this.#lookedAt >= since) return false;
     let changed = false;
-    const there = new Set(names.filter((name) => name.endsWith(SEGMENT_SUFFIX)));
+    const there = new Set(names.filter((name) => name.endsWith(LOG_SUFFIX)));
     for (const name of [...this.#byName.keys()]) {
       if (!there.has(name)) changed = this.#remove(name) || changed;
     }
@@ -241,6 +239,7 @@ export class Segments {
     if (handle === null) return this.#remove(name);
     try {
       const size = handle.stat().size;
+      if (size === 0) throw emptied(path);
       if (segment === undefined || !this.#goesOn(segment, handle, size)) {
         segment = this.#start(name);
       }
@@ -273,9 +272,25 @@ export class Segments {
   }
 }
 
+/** Each is made with its first line, so that an empty one was emptied. */
+function emptied(path: string): FlowError {
+  return new FlowError("IO", `${path} is empty: what it held is gone`, { context: { file: path } });
+}
+
 function isSameFile(segment: Segment, stat: Stat | null): boolean {
   if (stat === null) return segment.ino === -1;
   return segment.ino === stat.ino && segment.size === stat.size && segment.ctimeMs === stat.ctimeMs;
+}
+
+/** A segment to be read; `null` also for one that cannot be, which `check` names. */
+export function openSegment(disk: Disk, name: string): Handle | null {
+  try {
+    return disk.open(inFolder(EVENTS, name), "read");
+  } catch (error) {
+    // A link, a denied permission.
+    if (!isFlowError(error, "IO")) throw error;
+    return null;
+  }
 }
 
 /** The bytes of an open file between two positions, as far as there are any. */

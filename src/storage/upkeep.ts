@@ -6,17 +6,17 @@
 import { isFlowError } from "../errors.ts";
 import type { Fence } from "./fence.ts";
 import { pathOf } from "./journal-lines.ts";
-import { CACHE, EVENTS, folderOf, inFolder } from "./layout.ts";
+import { CACHE, EVENTS, foldersOf, inFolder } from "./layout.ts";
 import type { Parts, StorageOptions } from "./parts.ts";
 
 /** A journal longer than this goes on in a new file. */
 const ROTATE_BYTES = 256 * 1024;
 /** Unless so many files would have to be synced at once; then it waits for an idle moment. */
-const ROTATE_FILES = 256;
+const ROTATE_FILES = 16;
 /** How much it grows before it is asked again whether it can be shortened. */
-const TIDY_STEP_BYTES = 64 * 1024;
+const TIDY_STEP_BYTES = 256 * 1024;
 /** Past this it does not wait any more. */
-const ROTATE_AT_ALL_COST_BYTES = 32 * 1024 * 1024;
+const ROTATE_AT_ALL_COST_BYTES = 2 * 1024 * 1024;
 /** In the background so many files are synced without a pause. */
 const SYNC_CHUNK = 8;
 
@@ -56,7 +56,7 @@ export class Upkeep {
     try {
       const { n, paths, folders } = this.#unsynced();
       // Whatever this store's durability: a record by another process may go with the old file.
-      for (const path of paths) this.#syncOne(path);
+      for (const path of paths) this.#syncOne(path, n);
       for (const folder of folders) this.#storage.disk.syncFolder(folder);
       journal.raiseFloor(n);
       journal.rotate({ sync: true });
@@ -67,9 +67,36 @@ export class Upkeep {
     }
   }
 
-  #syncOne(path: string): void {
+  /**
+   * Syncs a file. Once that failed, the next sync of it, by whomever, succeeds without bringing it
+   * to the disk. So that nobody relies on that one, the path is stuck from here on: it is put anew.
+   */
+  #syncOne(path: string, n: number): void {
     this.#beat();
-    this.#storage.disk.syncFile(path);
+    try {
+      this.#storage.disk.syncFile(path);
+    } catch (error) {
+      if (isFlowError(error, "IO")) this.#doubt(path, n);
+      throw error;
+    }
+  }
+
+  #doubt(path: string, n: number): void {
+    const { journal } = this.#storage;
+    journal.tail();
+    if (journal.poisoned || journal.header === null) return;
+    const stuck: [number, string][] = [];
+    let isReplaced = false;
+    for (const { record, stuck: known } of [...journal.window.values()].reverse()) {
+      if (record.n > n) continue;
+      for (const other of known) stuck.push([record.n, other]);
+      const change = record.changes.find((one) => pathOf(one) === path);
+      if (change === undefined || known.has(path) || isReplaced) continue;
+      stuck.push([record.n, path]);
+      // What an earlier record put there is of no use to anybody.
+      isReplaced = !("append" in change);
+    }
+    journal.mark(n, stuck);
   }
 
   /** What was applied in this boot and is not known to be on the disk. */
@@ -89,17 +116,23 @@ export class Upkeep {
     return { n, paths, folders: new Set([...paths].flatMap(foldersOf)) };
   }
 
-  /** In the background, without the guard: makes what was applied durable, then says so. */
-  async raiseFloor(pause: () => Promise<boolean>): Promise<void> {
+  /**
+   * Without the guard, in the background or on close: makes what was applied durable, then says so.
+   *
+   * @param pause awaited between some files; `false` ends it
+   * @param mostFiles with more to sync it does nothing
+   */
+  async raiseFloor(pause: () => Promise<boolean>, mostFiles = Infinity): Promise<void> {
     const { disk, journal } = this.#storage;
     try {
       journal.tail();
       const { n, paths, folders } = this.#unsynced();
-      if (paths.size === 0 || journal.poisoned || journal.header === null) return;
+      if (paths.size === 0 || paths.size > mostFiles) return;
+      if (journal.poisoned || journal.header === null) return;
       const epoch = journal.header.epoch;
       let count = 0;
       for (const path of paths) {
-        disk.syncFile(path);
+        this.#syncOne(path, n);
         count += 1;
         if (count % SYNC_CHUNK === 0 && !(await pause())) return;
       }
@@ -134,10 +167,4 @@ export class Upkeep {
       if (!isFlowError(error, "IO")) throw error;
     }
   }
-}
-
-/** The folders above a path: a new one's name lasts only when its own folder was synced. */
-function foldersOf(path: string): string[] {
-  const folder = folderOf(path);
-  return folder === "" ? [folder] : [folder, ...foldersOf(folder)];
 }

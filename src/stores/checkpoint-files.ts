@@ -20,7 +20,8 @@ import { CHECKPOINTS, inFolder } from "../storage/layout.ts";
 import { encodeName } from "../storage/names.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { damaged, decodeJson, unreadable, type Damaged } from "./document-decode.ts";
-import { Documents } from "./documents.ts";
+import { Documents, placeProblem } from "./documents.ts";
+import { isFolder } from "./gap-files.ts";
 import { NOBODY, type FindingListener } from "./told.ts";
 
 const MANIFEST = "manifest.json";
@@ -57,13 +58,20 @@ export class CheckpointFiles {
   /** What describes every checkpoint. What cannot be used is reported. */
   all(): CheckpointDocument[] {
     return this.#view.names(CHECKPOINTS).flatMap((name) => {
-      const decoded = name.startsWith(".") ? null : this.#manifestIn(inFolder(CHECKPOINTS, name));
+      const isNone = name.startsWith(".") || this.#isNoFolder(name);
+      const decoded = isNone ? null : this.#manifestIn(inFolder(CHECKPOINTS, name));
       if (decoded === null) return [];
       if ("value" in decoded) return [decoded.value];
       if (decoded.error.retryable) throw decoded.error;
       this.#findings.report(decoded.finding);
       return [];
     });
+  }
+
+  /** Nothing is read through a link; `check` says what stands there. */
+  #isNoFolder(name: string): boolean {
+    const found = this.#view.get(CHECKPOINTS, name);
+    return found !== null && !isFolder(found);
   }
 
   #manifestIn(folder: string): { readonly value: CheckpointDocument } | Damaged | null {
@@ -152,10 +160,9 @@ function folderFor(name: string): string {
 }
 
 function manifests(folder: string, findings: FindingListener): Documents<CheckpointDocument> {
-  return new Documents(CHECKPOINT_SHAPE, findings, (_, { name }) => {
-    const expected = folderFor(name);
-    return folder === expected ? null : `it holds ${shown(name)}, which belongs into ${expected}`;
-  });
+  return new Documents(CHECKPOINT_SHAPE, findings, (_, { name }) =>
+    placeProblem(name, folderFor, folder),
+  );
 }
 
 function sha256(text: string): string {

@@ -4,11 +4,11 @@
  */
 
 import { FlowError } from "../errors.ts";
-import { ownValue } from "../model/json-values.ts";
+import { ownValue, shown } from "../model/json-values.ts";
 import { explainDocument, isDocumentOf, keysOf, type Shape } from "../model/shape.ts";
 import { formatJson, patchJson } from "../storage/json-text.ts";
 import { inFolder, nameOf, SCHEMA } from "../storage/layout.ts";
-import { encodeName } from "../storage/names.ts";
+import { encodeName, isNameable } from "../storage/names.ts";
 import { isFault, type Document } from "../storage/files.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { damaged, decodeJson, unreadable, type Damaged } from "./document-decode.ts";
@@ -151,12 +151,21 @@ export function fileNameFor(key: string): string {
 
 /** For kinds whose file is named after one of its values: whether it is. */
 export function namedAfter<T>(key: (value: T) => string): NameProblem<T> {
-  return (name, value) => {
-    const expected = fileNameFor(key(value));
-    return name === expected
-      ? null
-      : `it holds ${JSON.stringify(key(value))}, which belongs into ${expected}`;
-  };
+  return (name, value) => placeProblem(key(value), fileNameFor, name);
+}
+
+/** Why a text does not belong into the place that holds it; `null` when it does. */
+export function placeProblem(
+  text: string,
+  placeFor: (text: string) => string,
+  place: string,
+  what = "",
+): string | null {
+  if (!isNameable(text)) return `it holds ${what}${shown(text)}, which no file can be named after`;
+  const expected = placeFor(text);
+  return place === expected
+    ? null
+    : `it holds ${what}${shown(text)}, which belongs into ${expected}`;
 }
 
 /** Whether a document is what deleting leaves; only kinds that git tracks have such. */

@@ -133,13 +133,7 @@ export class FeatureFiles {
       ? null
       : ((file.decoded ??= decodeLease(file.text)) as Lease | null);
     if (lease === null || lease === BAD_LEASE) {
-      const path = inFolder(CLAIMS, name);
-      this.#report({
-        file: path,
-        rule: "lease",
-        severity: "error",
-        message: `Cannot use ${path}: it is no lease; the claim counts as one without an end`,
-      });
+      this.#report(badLease(inFolder(CLAIMS, name)));
       return null;
     }
     return lease;
@@ -213,6 +207,23 @@ function shared({ file, document }: LivingFile, group: readonly LivingFile[]): F
     "duplicate-id",
     `${group.length} features bear the id ${document.id}: ${files}; ${advice}`,
   );
+}
+
+function badLease(path: string): Finding {
+  return {
+    file: path,
+    rule: "lease",
+    severity: "error",
+    message: `Cannot use ${path}: it is no lease; the claim counts as one without an end`,
+  };
+}
+
+/** Leases that cannot be read, those of features that nobody can read among them. */
+export function badLeases(view: Reading | Writing): Finding[] {
+  return view
+    .list(CLAIMS)
+    .filter((file) => isFault(file) || decodeLease(file.text) === BAD_LEASE)
+    .map(({ path }) => badLease(path));
 }
 
 /** The name of the file that holds the lease of a feature. */

@@ -17,7 +17,7 @@ import { GAPS, inFolder, nameOf } from "../storage/layout.ts";
 import { encodeName } from "../storage/names.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { damaged, finding, vanished, type Damaged } from "./document-decode.ts";
-import { Documents, isTombstone } from "./documents.ts";
+import { Documents, isTombstone, placeProblem } from "./documents.ts";
 import { idInName, isDocumentName, suffixOf } from "./feature-names.ts";
 import type { FindingListener } from "./told.ts";
 
@@ -42,8 +42,7 @@ export function gapDocuments(folder: string, findings: FindingListener): Documen
   return new Documents(GAP_SHAPE, findings, (name, { id, epicId }) => {
     const named = idInName(name);
     if (named !== null && named !== id) return `its name says gap ${named}, its content gap ${id}`;
-    if (gapFolder(epicId) === folder) return null;
-    return `it holds a gap of ${shown(epicId)}, which belongs into ${gapFolder(epicId)}`;
+    return placeProblem(epicId, gapFolder, folder, "a gap of ");
   });
 }
 

@@ -22,7 +22,7 @@ import {
   QUARANTINE,
 } from "../storage/layout.ts";
 import type { LocalLine } from "../storage/local-log.ts";
-import { decodeName, MAX_NAME_BYTES } from "../storage/names.ts";
+import { decodeName, isNameable, MAX_NAME_BYTES } from "../storage/names.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import type { StoreContext } from "./context.ts";
 import { damaged, type Damaged } from "./document-decode.ts";
@@ -96,7 +96,7 @@ export function clearedLines(
   nowMs: number,
 ): LockLine[] {
   const names = new Set(files.map(({ name }) => name));
-  const known = heldIn(lines, (path) => names.has(fileNameFor(path)), keyOf);
+  const known = heldIn(lines, (path) => isNameable(path) && names.has(fileNameFor(path)), keyOf);
   const base = { at: toIso(nowMs), event: "cleared" } as const;
   return files.flatMap(({ name, file, path }) => {
     const inIt = known.filter((entry) => fileNameFor(entry.path) === name);

@@ -2,7 +2,6 @@
 
 import type { Finding } from "../finding.ts";
 import { countOrAll, requireAnyText, requireText, textOrNull } from "../model/given.ts";
-import { shown } from "../model/json-values.ts";
 import {
   epicOf,
   outputText,
@@ -16,7 +15,8 @@ import { inFolder, nameOf, OUTPUTS } from "../storage/layout.ts";
 import { decodeName, encodeName } from "../storage/names.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { attribution, requireOptions, type ChangeNote, type StoreContext } from "./context.ts";
-import { damaged, unreadable, type Damaged } from "./document-decode.ts";
+import { damaged, finding, unreadable, type Damaged } from "./document-decode.ts";
+import { placeProblem } from "./documents.ts";
 import { reportLog } from "./log-findings.ts";
 import { commitNoted } from "./noted-commit.ts";
 
@@ -115,7 +115,9 @@ export class Outputs {
       this.#context.findings.report(output.finding);
       throw output.error;
     }
-    this.#context.findings.fine(file.path);
+    const problems = textProblems(output.file);
+    for (const problem of problems) this.#context.findings.report(problem);
+    if (problems.length === 0) this.#context.findings.fine(file.path);
     return output;
   }
 
@@ -127,19 +129,21 @@ export class Outputs {
       const output = decodeOutput(file);
       if (!("error" in output)) {
         outputs.push(output);
+        found.push(...textProblems(output.file));
         continue;
       }
       if (output.error.retryable) throw output.error;
       found.push(output.finding);
-      findings.report(output.finding);
     }
+    for (const one of found) findings.report(one);
     findings.settle(OUTPUTS, found);
     return outputs;
   }
 
-  /** The last time that each task's output was written, by what the log says. */
+  /** The last time that each task's output was written, by what the log says, where there is one. */
   async #written(): Promise<ReadonlyMap<string, Written>> {
-    const look = await this.#context.storage.events();
+    const look = await this.#context.storage.eventsIfThere();
+    if (look === null) return new Map();
     reportLog(look, this.#context.findings);
     const written = new Map<string, Written>();
     for (const { event } of look.events) {
@@ -187,7 +191,33 @@ export function decodeOutput(file: Document): Output | Damaged {
   if (task === null) {
     return damaged(file.path, "name", "neither its name nor its front matter says whose it is");
   }
-  if (fileOf(task) === name) return { entry: entryOf(task, markdown), markdown, file };
-  const why = `it holds the output of ${shown(task)}, which belongs into ${fileOf(task)}`;
-  return damaged(file.path, "name", why);
+  const why = placeProblem(task, fileOf, name, "the output of ");
+  if (why !== null) return damaged(file.path, "name", why);
+  return { entry: entryOf(task, markdown), markdown, file };
+}
+
+/** An output may hold any text; what a merge or a power cut made of it can be told all the same. */
+export function textProblems({ path, text }: FileEntry): Finding[] {
+  // The store writes front matter before everything, so that an empty one is not its own.
+  const isEmptied = text === "" || (text.includes("\0") && readOutput(text).taskId === null);
+  if (isEmptied) {
+    return [finding(path, "emptied", `${path} is empty or holds zero bytes: what it held is gone`)];
+  }
+  const line = lineOfConflict(text);
+  if (line === null) return [];
+  const message = `${path}, line ${line}: a merge left its markers here`;
+  return [finding(path, "conflict-markers", message, line)];
+}
+
+/** The line at which the markers of a merge begin; all three must be there, in their order. */
+function lineOfConflict(text: string): number | null {
+  if (!text.includes("<<<<<<< ")) return null;
+  let ours: number | null = null;
+  let hasTheirs = false;
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.startsWith("<<<<<<< ")) [ours, hasTheirs] = [index + 1, false];
+    else if (ours !== null && line.trimEnd() === "=======") hasTheirs = true;
+    else if (hasTheirs && line.startsWith(">>>>>>> ")) return ours;
+  }
+  return null;
 }
