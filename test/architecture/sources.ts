@@ -20,7 +20,7 @@ const STRING_OR_COMMENT =
 export function readSources(folder: string, ending = ".ts"): Source[] {
   return readdirSync(join(PROJECT, folder), { recursive: true, encoding: "utf8" })
     .map((path) => path.replaceAll("\\", "/"))
-    .filter((path) => path.endsWith(ending))
+    .filter((path) => path.endsWith(ending) && !path.includes("node_modules/"))
     .toSorted()
     .map((path) => {
       const text = readFileSync(join(PROJECT, folder, path), "utf8");

@@ -61,6 +61,17 @@ async function lookAt(root: string): Promise<string> {
   return JSON.stringify(seen);
 }
 
+/**
+ * Raises the journal's floor, as a process that is done does: in a copy of the root, files that were
+ * removed by hand since are else taken for files that the copying missed.
+ */
+async function bringToTheDisk(root: string): Promise<void> {
+  const store = await FlowStore.open(root, { durability: "full" });
+  await store.settings.set("colour", { dark: true });
+  await store.settings.set("colour", { dark: false });
+  await store.close();
+}
+
 test("kill -9 before each operation of a restore after 500 random changes", async (context) => {
   const store = await makeStore(context);
   await fill(store);
@@ -68,6 +79,7 @@ test("kill -9 before each operation of a restore after 500 random changes", asyn
   const saved = documentsIn(store.root);
   const changes = await changeAtRandom(store, 500, 3);
   await store.close();
+  await bringToTheDisk(store.root);
   const before = { seen: await lookAt(store.root), documents: documentsIn(store.root) };
   const whole = copyOf(store.root);
   const { out } = await run(whole, 0);
@@ -85,7 +97,8 @@ test("kill -9 before each operation of a restore after 500 random changes", asyn
     const ended = await run(root, k);
     assert.equal(ended.signal, "SIGKILL", `operation ${k} of ${last}`);
     const seen = await lookAt(root);
-    assert.ok([before.seen, after.seen].includes(seen), `a reader sees neither, operation ${k}`);
+    if (seen !== after.seen)
+      assert.equal(seen, before.seen, `a reader sees neither, operation ${k}`);
     const mender = await FlowStore.open(root, { durability: "none" });
     await mender.repair();
     await mender.close();

@@ -6,27 +6,19 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { FlowError, isFlowError } from "#src/errors.js";
+import { isFlowError } from "#src/errors.js";
 import type { Disk } from "#src/disk/disk.js";
-import { ioError } from "#src/disk/io-error.js";
 import { MemoryDisk } from "#src/disk/memory-disk.js";
-import { MUTATING, wrapDisk } from "#src/disk/wrapped-disk.js";
 import { GUARD } from "#src/storage/layout.js";
 import type { Storage } from "#src/storage/storage.js";
 import { inLanes, makeRoot, openStorage, until } from "../storage/support.ts";
 import { assertTidyAfterOneMore } from "./checks.ts";
+import { answerOf, failing, isMutating, isReading, type Answer, type Fault } from "./faults.ts";
 import { add, SCENARIOS, stateOf, without, type Scenario } from "./scenarios.ts";
 
 const HEAD = { gitHead: () => "head" };
 /** Cases at once: they wait for timers more than they compute. */
 const AT_ONCE = 16;
-
-/** How an operation fails: with an errno, or after so many bytes (from the end if negative). */
-interface Fault {
-  readonly errno: string;
-  readonly short?: "half" | number;
-  readonly forever: boolean;
-}
 
 const FAULTS: readonly Fault[] = [
   { errno: "EIO", forever: false },
@@ -39,39 +31,6 @@ const FAULTS: readonly Fault[] = [
   // All but the last byte: what is missing must not be made up for by the next line.
   { errno: "ENOSPC", short: -1, forever: false },
 ];
-
-interface Switch {
-  armed: boolean;
-  count: number;
-  failed: string | null;
-}
-
-/** Fails the k-th operation that `meant` names, from the moment it is armed. */
-function failing(
-  inner: Disk,
-  k: number,
-  fault: Fault,
-  meant: (operation: string) => boolean,
-): { disk: Disk; control: Switch } {
-  const control: Switch = { armed: false, count: 0, failed: null };
-  const disk = wrapDisk(inner, (operation, path, act, write) => {
-    if (!control.armed || !meant(operation)) return act();
-    control.count += 1;
-    if (fault.forever ? control.count < k : control.count !== k) return act();
-    control.failed ??= `${operation} ${path}`;
-    if (write !== undefined && fault.short !== undefined) {
-      const { short } = fault;
-      const bytes = short === "half" ? write.length >> 1 : short < 0 ? write.length + short : short;
-      write.first(Math.min(write.length, bytes));
-      throw ioError(operation, path, fault.errno, undefined, { written: bytes });
-    }
-    throw ioError(operation, path, fault.errno);
-  });
-  return { disk, control };
-}
-
-const isMutating = (operation: string): boolean => MUTATING.has(operation);
-const isReading = (operation: string): boolean => !MUTATING.has(operation) && operation !== "close";
 
 async function prepared({ prepare }: Scenario): Promise<MemoryDisk> {
   const disk = new MemoryDisk();
@@ -91,25 +50,6 @@ async function look(disk: Disk): Promise<string> {
   const state = await stateOf(reader);
   await reader.close();
   return state;
-}
-
-/**
- * `unknown`: the record is written, and the next call confirms it. `reopen`: its sync failed, the
- * instance writes no more, and the record counts or not.
- */
-type Answer = "ok" | "IO" | "unknown" | "reopen";
-
-async function answerOf(call: Promise<unknown>): Promise<{ answer: Answer; why: string }> {
-  try {
-    await call;
-    return { answer: "ok", why: "it answered well" };
-  } catch (error) {
-    assert.ok(error instanceof FlowError, `not a FlowError: ${String((error as Error).stack)}`);
-    assert.equal(error.code, "IO", error.stack);
-    const { outcome, mustReopen } = error.context;
-    const answer = outcome !== "unknown" ? "IO" : mustReopen === true ? "reopen" : "unknown";
-    return { answer, why: error.message };
-  }
 }
 
 interface Case {

@@ -2,16 +2,14 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cpSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { nodeDisk } from "#src/disk/node-disk.js";
-import { decodeLine, encodeLine, splitLines } from "#src/storage/journal-lines.js";
-import { GUARD, inFolder, JOURNAL, LOCAL } from "#src/storage/layout.js";
+import { GUARD } from "#src/storage/layout.js";
 import { inLanes, makeRoot, openStorage, tempFolder, until } from "../storage/support.ts";
 import { assertPlainFilesAreWhole, assertTidyAfterOneMore } from "./checks.ts";
+import { copyOf } from "./copies.ts";
 import { SCENARIOS, stateOf, type Scenario } from "./scenarios.ts";
 
 const WORKER = fileURLToPath(new URL("./kill.worker.js", import.meta.url));
@@ -19,8 +17,9 @@ const WORKER = fileURLToPath(new URL("./kill.worker.js", import.meta.url));
 const AT_ONCE = 3;
 /** `KILL_ALL=1` kills at every operation of every call, and at each of every recovery. */
 const ALL = process.env["KILL_ALL"] !== undefined;
-/** Calls of which the suite tries every other operation: they differ from others in a few only. */
-const SAMPLED = ["a document in a folder", "a relaxed commit", "a commit that does not wait"];
+/** Calls of which the suite tries every operation; of the others, which differ in a few, some. */
+const WHOLE = ["one document and its event", "a commit that makes the journal go on in a new file"];
+const STEP = 3;
 /** No call has more operations. */
 const MOST_OPERATIONS = 200;
 const HEAD = { gitHead: () => "head" };
@@ -58,30 +57,6 @@ async function prepared({ prepare }: Scenario): Promise<string> {
   await until(() => disk.list(GUARD)?.some((name) => name.endsWith(".lock")) !== true);
   await storage.close();
   return root;
-}
-
-/** A copy that is taken for the folder itself: its journal names the inode of its `local/`. */
-function copyOf(root: string): string {
-  const copy = join(tempFolder(), "root");
-  cpSync(root, copy, { recursive: true });
-  const disk = nodeDisk(copy);
-  for (const name of disk.list(JOURNAL) ?? []) {
-    const path = inFolder(JOURNAL, name);
-    const bytes = disk.read(path) ?? Buffer.alloc(0);
-    const parts: Buffer[] = [];
-    splitLines(bytes, (line) => {
-      const read = decodeLine(line, name);
-      const local = disk.stat(LOCAL)?.ino ?? 0;
-      parts.push(
-        read?.kind === "header"
-          ? encodeLine({ ...read, local })
-          : Buffer.from(`\n${line.toString()}\n`),
-      );
-    });
-    parts.push(bytes.subarray(bytes.lastIndexOf(10) + 1));
-    writeFileSync(join(copy, path), Buffer.concat(parts));
-  }
-  return copy;
 }
 
 async function look(root: string): Promise<string> {
@@ -149,9 +124,9 @@ describe("kill -9 before each operation of", () => {
       const root = await prepared(one);
       const states = { before: await look(root), after: await stateAfter(root, one.name) };
       assert.notEqual(states.before, states.after);
-      const isSampled = !ALL && SAMPLED.some((name) => one.name.startsWith(name));
+      const isWhole = ALL || WHOLE.includes(one.name);
       const killed = (k: number): Promise<boolean> => killAt(root, one.name, k, states);
-      const points = await forEachPoint(killed, isSampled ? 2 : 1);
+      const points = await forEachPoint(killed, isWhole ? 1 : STEP);
       t.diagnostic(`${points} points`);
     });
   }
@@ -165,7 +140,7 @@ describe("kill -9 before each operation of", () => {
     let points = 0;
     let recoveries = 0;
     // Some points only: each kind of half-done call is among them, and the whole stays short.
-    const step = ALL ? 1 : 4;
+    const step = ALL ? 1 : 6;
     for (let k = ALL ? 1 : 3; ; k += step) {
       const half = copyOf(root);
       const { signal } = await run(half, five.name, k);
@@ -180,7 +155,7 @@ describe("kill -9 before each operation of", () => {
       const seen = await look(half);
       const killed = (j: number): Promise<boolean> =>
         killAt(half, "recovery", j, { before: seen, after });
-      points += await forEachPoint(killed, ALL ? 1 : 2);
+      points += await forEachPoint(killed, ALL ? 1 : STEP);
     }
     t.diagnostic(`${points} points of ${recoveries} recoveries`);
     assert.ok(recoveries >= 3, `${recoveries} recoveries`);

@@ -5,7 +5,8 @@
 
 import type { Storage, StorageOptions } from "#src/storage/storage.js";
 import { isFault } from "#src/storage/files.js";
-import type { Writing } from "#src/storage/view.js";
+import type { LogLook } from "#src/storage/event-log.js";
+import type { Reading, Writing } from "#src/storage/view.js";
 import { putValue, valueOf } from "../storage/support.ts";
 
 /** The folders of documents that the scenarios use. */
@@ -130,22 +131,36 @@ export function scenario(name: string): Scenario {
 
 /** Everything a reader sees, in one line: each document's text, each event with its number. */
 export async function stateOf(storage: Storage): Promise<string> {
-  const documents = await storage.read((view) =>
-    FOLDERS.flatMap((folder) =>
-      view.list(folder).map((document) => {
-        if (isFault(document)) throw document.fault;
-        const { n, tag = "" } = JSON.parse(document.text) as { n?: number; tag?: string };
-        return `${document.path.split("/").at(-1)}=${n ?? document.text.length}${tag}`;
-      }),
-    ),
+  const documents = await storage.read(documentsIn);
+  return [...documents, "|", ...told(await storage.events())].join(" ");
+}
+
+/** The same, all of it as of one commit. */
+export async function lookAt(storage: Storage): Promise<string> {
+  return storage.read((view) => {
+    storage.refreshLog(view);
+    const log = storage.log.look(storage.journal.ledger);
+    return [...documentsIn(view), "|", ...told(log)].join(" ");
+  });
+}
+
+function documentsIn(view: Reading | Writing): string[] {
+  return FOLDERS.flatMap((folder) =>
+    view.list(folder).map((document) => {
+      if (isFault(document)) throw document.fault;
+      const { n, tag = "" } = JSON.parse(document.text) as { n?: number; tag?: string };
+      return `${document.path.split("/").at(-1)}=${n ?? document.text.length}${tag}`;
+    }),
   );
-  const log = await storage.events();
+}
+
+function told(log: LogLook): string[] {
   const events = log.events.map(({ sequence, event }) => {
     const { n, tag } = event.payload as { n: number; tag: string };
     return `${sequence}:${event.stream.replace("counter:", "")}=${n}${tag}`;
   });
   const damage = log.damage.filter(({ growing }) => !growing).map(({ why }) => why);
-  return [...documents, "|", ...events, ...damage].join(" ");
+  return [...events, ...damage];
 }
 
 /** A state without what commits of one tag did to new documents. */

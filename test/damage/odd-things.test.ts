@@ -168,7 +168,9 @@ describe("instead of a folder", () => {
           [["link", "error"]],
         );
         if (folder !== "schema") {
-          await refused("IO", () => seen.features.getAll());
+          // What else is in the store is not lost with its log.
+          if (folder === "events") assert.equal((await seen.features.getAll()).length, 1);
+          else await refused("IO", () => seen.features.getAll());
           await refused("IO", () => seen.features.create({ name: "b" }));
           await refused("IO", () => seen.features.markPassing(1));
           await refused("IO", () => seen.changes.logEvent(1, "comment"));

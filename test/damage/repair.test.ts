@@ -209,34 +209,4 @@ describe("repair", () => {
       assert.equal(readFileSync(path, "utf8"), damaged);
     }
   });
-
-  test("takes note of leases, circles, dangling and doubled ids, and leaves them to a person", async (context) => {
-    const store = await makeStore(context);
-    const put = (name: string, value: object): void =>
-      writeFileSync(join(store.root, "features", name), JSON.stringify(value));
-    const uid = (last: string): string => `01ARZ3NDEKTSV4RRFFQ69G5FA${last}`;
-    put("1-a.json", { id: 1, name: "a", uid: uid("A"), dependencies: [2] });
-    put("2-b.json", { id: 2, name: "b", uid: uid("B"), dependencies: [1, 77] });
-    put("3-c.json", { id: 3, name: "c", uid: uid("C") });
-    put("3-d.json", { id: 3, name: "d", uid: uid("D") });
-    put("4-e.json", { id: 4, name: "e", uid: uid("C") });
-    await pass(FRESH_MS);
-    const before = state(store);
-    const report = await store.repair();
-    assert.deepEqual(sorted(shown(report.done)), [
-      "features/1-a.json unexplained",
-      "features/2-b.json unexplained",
-      "features/3-d.json unexplained",
-    ]);
-    assert.deepEqual(shown(report.left.filter(({ rule }) => rule !== "unexplained")), [
-      ["features/1-a.json", "cycle"],
-      ["features/2-b.json", "unknown-dependency"],
-      ["features/3-c.json", "duplicate-id"],
-      ["features/3-c.json", "duplicate-uid"],
-      ["features/3-d.json", "duplicate-id"],
-      ["features/4-e.json", "duplicate-uid"],
-    ]);
-    const after = Object.entries(state(store)).filter(([path]) => !path.startsWith("events/"));
-    assert.deepEqual(Object.fromEntries(after), before);
-  });
 });

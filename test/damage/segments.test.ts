@@ -48,7 +48,7 @@ interface Damage {
   readonly change: (lines: string[]) => readonly string[];
   /** The events that count afterwards. */
   readonly left: readonly string[];
-  readonly found: readonly (readonly [line: number, rule: string])[];
+  readonly found: readonly (readonly [line: number | undefined, rule: string])[];
 }
 
 const without = (...gone: number[]): string[] => EVENTS.filter((_, index) => !gone.includes(index));
@@ -172,7 +172,7 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
     left: [],
     found: [1, 2, 3, 4, 5, 6].map((line) => [line, "event-damaged"] as const),
   },
-  "everything gone": { change: () => [], left: [], found: [] },
+  "everything gone": { change: () => [], left: [], found: [[undefined, "unreadable"]] },
   "keys of the future": {
     change: (lines) => [
       ...lines.slice(0, 5),

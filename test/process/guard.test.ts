@@ -1,67 +1,19 @@
 /** The guard among processes: whoever is dead or silent is passed over, nobody else is. */
 
 import assert from "node:assert/strict";
-import { fork, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { after, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { describe, test } from "node:test";
 
 import { isFlowError } from "#src/errors.js";
-import type { Disk } from "#src/disk/disk.js";
 import { ioError } from "#src/disk/io-error.js";
-import { thisProcess } from "#src/disk/machine.js";
 import { nodeDisk } from "#src/disk/node-disk.js";
 import { wrapDisk } from "#src/disk/wrapped-disk.js";
 import { Guard } from "#src/storage/guard.js";
-import { GUARD, GUARD_QUEUE, inFolder, LOCAL_FOLDERS } from "#src/storage/layout.js";
-import { storageOptions, tempFolder } from "../storage/support.ts";
-import { newGuard, type Answer, type Order } from "./guard.worker.ts";
+import { GUARD, GUARD_QUEUE, inFolder } from "#src/storage/layout.js";
+import { storageOptions } from "../storage/support.ts";
+import { Contender, deadOwner, guardedRoot, leaveDeadHolder } from "./contenders.ts";
+import { newGuard } from "./guard.worker.ts";
 
-const WORKER = fileURLToPath(new URL("./guard.worker.js", import.meta.url));
-/** Nobody bears this pid. */
-const DEAD_PID = 2 ** 30;
 const ABA_ROUNDS = Number(process.env["GUARD_ROUNDS"] ?? 50);
-
-const children = new Set<ChildProcess>();
-
-after(() => {
-  for (const child of children) child.kill("SIGKILL");
-});
-
-function guardedRoot(): { root: string; disk: Disk } {
-  const root = tempFolder();
-  const disk = nodeDisk(root);
-  for (const folder of LOCAL_FOLDERS) disk.makeFolder(folder);
-  return { root, disk };
-}
-
-/** A process with a guard of its own. */
-class Contender {
-  readonly child: ChildProcess;
-
-  private constructor(root: string) {
-    this.child = fork(WORKER, [root], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
-    children.add(this.child);
-  }
-
-  static async start(root: string): Promise<Contender> {
-    const contender = new Contender(root);
-    await once(contender.child, "message");
-    return contender;
-  }
-
-  async tell(order: Order): Promise<Answer> {
-    this.child.send(order);
-    const [answer] = (await once(this.child, "message")) as [Answer];
-    return answer;
-  }
-
-  async end(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    children.delete(this.child);
-    this.child.kill(signal);
-    await once(this.child, "close");
-  }
-}
 
 async function take(guard: Guard, timeoutMs = 10_000): Promise<number> {
   const began = performance.now();
@@ -194,6 +146,18 @@ describe("the guard", () => {
     assert.deepEqual(disk.list(GUARD_QUEUE), [], "its ticket is gone");
   });
 
+  test("of a living holder is not taken because its time looks old", async () => {
+    const { root, disk } = guardedRoot();
+    const holder = newGuard(root, "ada");
+    await holder.take(1000);
+    // As where the clock was set on by months, or the file server's is behind by as much.
+    disk.touch(inFolder(GUARD, "0.lock"), 0);
+    await assert.rejects(newGuard(root).take(150), { code: "TIMEOUT" });
+    assert.ok(holder.isHeld);
+    await holder.release();
+    assert.deepEqual(disk.list(GUARD), ["queue"]);
+  });
+
   test("of another pid namespace is not taken at once", async () => {
     const { root, disk } = guardedRoot();
     leaveDeadHolder(disk, { pidNamespace: "pid:[1]" });
@@ -212,18 +176,3 @@ describe("the guard", () => {
     assert.ok(took < 250, `took ${took} ms`);
   });
 });
-
-function deadOwner(): object {
-  return { ...thisProcess(), pid: DEAD_PID, pidStart: null, actor: "dead", since: "" };
-}
-
-/** What a process leaves that was killed while it held the guard. */
-function leaveDeadHolder(disk: Disk, changed: object = {}): void {
-  const numbers = (disk.list(GUARD) ?? []).map((name) => Number.parseInt(name, 10) || 0);
-  const generation = Math.max(0, ...numbers);
-  disk.makeFolder(inFolder(GUARD, `${generation}.lock`));
-  disk.create(
-    inFolder(GUARD, `${generation}.owner.json`),
-    JSON.stringify({ ...deadOwner(), ...changed }),
-  );
-}

@@ -42,7 +42,7 @@ test(`${COPIES} copies while ${WRITERS} writers write: each is of one moment`, a
   context.diagnostic(`${seen.size} different states in ${COPIES} copies`);
 });
 
-const KILLS = 30;
+const KILLS = 12;
 /** Killed at the latest after so many of its lines, and so many ms on: amid a restore, or between two. */
 const MAX_LINES = 5;
 const MAX_DELAY_MS = 40;

@@ -4,16 +4,19 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
+
+/** What lets go of something at its end: a test, or an attack on a claim. */
+export interface Scope {
+  after(act: () => void): void;
+}
 
 /** Nothing of the machine's or the user's own configuration counts in a test. */
 export function bareEnvironment(home: string): Record<string, string> {
   return { PATH: process.env["PATH"] ?? "", HOME: home, LANG: "C.UTF-8", FLOW_ACTOR: "tester" };
 }
 
-/** A temporary folder that goes with the test. */
-export function temporaryFolder(context: TestContext): string {
+/** A temporary folder that goes with its scope. */
+export function temporaryFolder(context: Scope): string {
   const folder = mkdtempSync(join(tmpdir(), "flowstore-test-"));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
@@ -31,6 +34,18 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
+/** How a worker is run, beside its arguments. */
+export interface Ways {
+  /** A command that runs the worker. */
+  readonly prefix?: readonly string[];
+  /** The folder of another copy of the compiled tests, whose worker is run. */
+  readonly tree?: string | undefined;
+  /** Added to the {@link bareEnvironment}. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Is given each line, instead of {@link Child.lines}. */
+  readonly listen?: (line: string) => void;
+}
+
 /** A worker script that is told things by lines and tells things by lines. */
 export class Child {
   /** Every line that the worker wrote; short ones reach a pipe whole or not at all. */
@@ -41,33 +56,37 @@ export class Child {
   #errors = "";
 
   /**
-   * Starts a worker script, ended with the test.
+   * Starts a worker script, ended with its scope.
    *
    * @param name `store-rpc` for `store-rpc.worker.ts` of this folder
-   * @param prefix a command that runs the worker
    */
   static start(
-    context: TestContext,
+    context: Scope,
     name: string,
     args: readonly string[],
-    prefix: readonly string[] = [],
+    { prefix = [], tree, env = {}, listen }: Ways = {},
   ): Child {
-    const script = fileURLToPath(new URL(`./${name}.worker.js`, import.meta.url));
+    const folder = tree === undefined ? import.meta.dirname : join(tree, "test/process");
+    const script = join(folder, `${name}.worker.js`);
     const command = [...prefix, process.execPath, script, ...args];
     const child = new Child(
-      spawn(command[0] ?? "", command.slice(1), { env: bareEnvironment(tmpdir()) }),
+      spawn(command[0] ?? "", command.slice(1), { env: { ...bareEnvironment(tmpdir()), ...env } }),
+      listen,
     );
     context.after(() => child.kill("SIGKILL"));
     return child;
   }
 
-  private constructor(started: ChildProcessWithoutNullStreams) {
+  private constructor(
+    started: ChildProcessWithoutNullStreams,
+    listen: (line: string) => void = (line) => this.lines.push(line),
+  ) {
     this.#process = started;
     started.stdin.on("error", () => undefined); // EPIPE: it was killed before it read
     started.stderr.on("data", (chunk: Buffer) => (this.#errors += chunk.toString()));
     const reader = createInterface({ input: started.stdout });
     reader.on("line", (line) => {
-      this.lines.push(line);
+      listen(line);
       for (const waiter of this.#waiters) {
         if (!waiter.match(line)) continue;
         this.#waiters.delete(waiter);

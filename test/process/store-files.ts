@@ -1,6 +1,6 @@
 /** What lies under a root, looked at with `cat` and `ls`: no part of the store helps here. */
-import { readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { readdirSync, readFileSync, type Dirent } from "node:fs";
+import { join } from "node:path";
 
 /** A stored feature, as its file says. */
 export interface FeatureFile {
@@ -26,12 +26,32 @@ export interface EventInFile {
   };
 }
 
-/** Every file below a folder, relative to it, in the order of names. */
+/** Every file below a folder, relative to it, in the order of names; others may be at work there. */
 export function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    .toSorted();
+  const found: string[] = [];
+  const visit = (below: string): void => {
+    for (const entry of entriesOf(join(folder, below))) {
+      const path = below === "" ? entry.name : `${below}/${entry.name}`;
+      if (entry.isDirectory()) visit(path);
+      else found.push(path);
+    }
+  };
+  visit("");
+  return found.toSorted();
+}
+
+function entriesOf(folder: string): Dirent[] {
+  return orNone([], () => readdirSync(folder, { withFileTypes: true }));
+}
+
+/** What `look` finds; `none` where git or a writer has taken it away. */
+function orNone<T>(none: T, look: () => T): T {
+  try {
+    return look();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return none;
+    throw error;
+  }
 }
 
 /** Every feature's document, tombstones too, in the order of file names. */
@@ -55,35 +75,42 @@ export function eventLines(root: string): EventInFile[] {
 
 /** Names of a folder's files; none without the folder: git keeps no empty one. */
 function names(folder: string, suffix: string): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => name.endsWith(suffix))
-      .toSorted();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
+  return orNone([], () => readdirSync(folder))
+    .filter((name) => name.endsWith(suffix))
+    .toSorted();
 }
+
+/** Being written: a kill may leave anything there, and nobody reads it as a file. */
+const AT_WORK = /^local\/(journal|fence|guard)\//;
 
 /** What promise P4 forbids: documents that do not parse, event lines that are ended and do not. */
 export function tornFiles(root: string): string[] {
-  const torn: string[] = [];
-  for (const folder of ["", "schema", "features"]) {
-    for (const name of names(join(root, folder), ".json")) {
-      const text = readFileSync(join(root, folder, name), "utf8");
-      if (!parses(text)) torn.push(`${join(folder, name)}: ${JSON.stringify(text.slice(0, 200))}`);
-      if (!text.endsWith("}\n")) torn.push(`${join(folder, name)} has no end`);
-    }
+  return filesBelow(root)
+    .filter((path) => !AT_WORK.test(path))
+    .flatMap((path) => tornIn(root, path));
+}
+
+function tornIn(root: string, path: string): string[] {
+  const isLog = path.endsWith(".jsonl");
+  const isText = isLog || path.endsWith(".json");
+  const text = isText ? orNone(null, () => readFileSync(join(root, path), "utf8")) : null;
+  if (text === null) return [];
+  if (isLog) {
+    // The last line may still be growing.
+    return text
+      .split("\n")
+      .slice(0, -1)
+      .flatMap((line, index) => (parses(line) ? [] : [`${path}, line ${index + 1}: ${cut(line)}`]));
   }
-  for (const name of names(join(root, "events"), ".jsonl")) {
-    const lines = readFileSync(join(root, "events", name), "utf8").split("\n");
-    // The last one may still be growing.
-    for (const [index, line] of lines.slice(0, -1).entries()) {
-      if (!parses(line))
-        torn.push(`${name}, line ${index + 1}: ${JSON.stringify(line.slice(0, 200))}`);
-    }
-  }
-  return torn;
+  if (!parses(text)) return [`${path}: ${cut(text)}`];
+  return ENDED.test(path) && !text.endsWith("}\n") ? [`${path} has no end`] : [];
+}
+
+/** What the store writes for people: two spaces, a final newline. */
+const ENDED = /^(schema|features|gaps|phases|pipeline|approvals|memory|settings)\/|^flow\.json$/;
+
+function cut(text: string): string {
+  return JSON.stringify(text.slice(0, 200));
 }
 
 function parses(text: string): boolean {
@@ -97,6 +124,8 @@ function parses(text: string): boolean {
 }
 
 const ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}";
+/** A name made of a user's text. */
+const KEY = "[^/]+";
 
 /** What may lie under a root when nobody is at work. */
 const KNOWN = [
@@ -111,6 +140,12 @@ const KNOWN = [
   /^local\/guard\/\d+\.generation$/,
   /^local\/cache\/last-events-[0-9a-f]+\.json$/,
   new RegExp(`^local/claims/${ULID}\\.json$`, "i"),
+  new RegExp(`^(approvals|memory)/${ULID}\\.json$`, "i"),
+  new RegExp(`^(phases|pipeline|settings|local/locks|local/scout-cache)/${KEY}\\.json$`),
+  new RegExp(`^gaps/${KEY}/\\d+(-[a-z0-9-]+)?-[0-9a-z]{6}\\.json$`),
+  new RegExp(`^outputs/${KEY}\\.md$`),
+  new RegExp(`^local/lock-log/${ULID}\\.jsonl$`),
+  new RegExp(`^local/checkpoints/${KEY}/(documents|manifest)\\.json$`),
 ];
 
 /** Names that do not belong under a root at rest: temporaries, tickets, what killed ones left. */

@@ -12,7 +12,8 @@ import { pick, randomOf } from "./store-random.ts";
 import { Readers } from "./store-readers.ts";
 import { SHARES, START_FEATURES, Told } from "./store-told.ts";
 
-const KILLS = 200;
+/** A torture (C5) kills more often. */
+const KILLS = 60;
 /** Writers at work at the same time. */
 const WRITERS = 4;
 /** A kill is survived by what any of them acknowledged; they go on from each other's commits. */

@@ -1,7 +1,6 @@
 /** Readers in processes of their own that look while others write. */
 import assert from "node:assert/strict";
-import type { TestContext } from "node:test";
-import { Child } from "./store-children.ts";
+import { Child, type Scope } from "./store-children.ts";
 
 /** What readers saw, in all. */
 export interface Seen {
@@ -22,7 +21,7 @@ export class Readers {
 
   /** @param sum what the `share`s of all features come to, if any feature has one */
   static async start(
-    context: TestContext,
+    context: Scope,
     project: string,
     { count = 1, sum = "" }: { count?: number; sum?: number | "" } = {},
   ): Promise<Readers> {

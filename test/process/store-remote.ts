@@ -1,7 +1,6 @@
 /** A store that is open in another process. */
 import type { FlowErrorJson } from "flowstore";
-import type { TestContext } from "node:test";
-import { Child } from "./store-children.ts";
+import { Child, type Scope } from "./store-children.ts";
 
 /** What a call in the other process came to. */
 export type Answer<T> =
@@ -17,7 +16,7 @@ export class RemoteStore {
   }
 
   static async open(
-    context: TestContext,
+    context: Scope,
     project: string,
     {
       actor = "remote",

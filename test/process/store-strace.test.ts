@@ -45,7 +45,7 @@ async function trace(
 
   const file = join(project, "trace");
   const prefix = straceCommand(file);
-  const child = Child.start(context, "store-rpc", [project, "ann", "full", access], prefix);
+  const child = Child.start(context, "store-rpc", [project, "ann", "full", access], { prefix });
   await child.next((line) => line === "ready");
   for (const [id, [call, ...args]] of calls.entries()) {
     const answer = child.next((line) => line.startsWith(`{"id":${id},`));

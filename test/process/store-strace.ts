@@ -15,8 +15,8 @@ const TRACED = [
 const SHOWN_BYTES = 100_000;
 
 /** What goes before the command, writing to `file`. */
-export function straceCommand(file: string): string[] {
-  const calls = TRACED.map((name) => `?${name}`).join(",");
+export function straceCommand(file: string, names: readonly string[] = TRACED): string[] {
+  const calls = names.map((name) => `?${name}`).join(",");
   return [
     "strace",
     "-f",
@@ -29,6 +29,29 @@ export function straceCommand(file: string): string[] {
     "-o",
     file,
   ];
+}
+
+/** The same, ending the process before the call `name` that its main thread makes as number `at`. */
+export function killCommand(file: string, name: string, at: number): string[] {
+  return [...straceCommand(file, [name]), "-e", `inject=${name}:signal=KILL:when=${at}`];
+}
+
+/** A call as it was begun, in the order of beginnings. */
+export interface BegunCall {
+  readonly thread: number;
+  readonly name: string;
+  /** All behind the bracket, with the result where there is one. */
+  readonly text: string;
+}
+
+/** Every call that was begun, whether it came to an end or not. */
+export function begunCalls(file: string): BegunCall[] {
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .flatMap((line) => {
+      const [, thread, name, text = ""] = /^(\d+) +(\w+)\((.*)$/s.exec(line) ?? [];
+      return name === undefined ? [] : [{ thread: Number(thread), name, text }];
+    });
 }
 
 /** Why strace cannot be used here; `null` when it can. */

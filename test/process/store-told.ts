@@ -1,6 +1,6 @@
 /** What writers told of their changes, held against what the store says. */
 import assert from "node:assert/strict";
-import type { FlowStore, Feature } from "flowstore";
+import type { CreateFeatureInput, Feature, FlowStore } from "flowstore";
 
 /** What the two `share`s come to. */
 export const SHARES = 1000;
@@ -13,6 +13,23 @@ export const START_FEATURES = [
   { name: "Long", text: "" },
   { name: "Notes" },
 ];
+
+/** How a `store-writer.worker.ts` works. */
+export interface WriterOptions {
+  /** So many features of {@link featuresFor} are wanted by every writer. Default 0. */
+  readonly wanted?: number;
+  /** How long it rests after a change, on average. Default 0. */
+  readonly restMs?: number;
+}
+
+/** What a store holds before writers with such options begin. */
+export function featuresFor({ wanted = 0 }: WriterOptions = {}): CreateFeatureInput[] {
+  const names = Array.from({ length: wanted }, (_, index) => `${WANTED}${index + 1}`);
+  return [...START_FEATURES, ...names.map((name) => ({ name }))];
+}
+
+/** How the features are called that more than one writer wants. */
+const WANTED = "wanted-";
 
 /** How a comparison came out. */
 export interface Account {
@@ -30,12 +47,18 @@ export class Told {
   readonly errors: string[] = [];
 
   listen(lines: readonly string[]): void {
-    for (const line of lines) {
-      const [word = "", kind = "", key = ""] = line.split(" ");
-      if (word === "try") this.#tried.set(`${kind} ${key}`, kind);
-      else if (word === "did") this.#done.set(`${kind} ${key}`, kind);
-      else if (word === "error") this.errors.push(line);
-    }
+    for (const line of lines) this.hear(line);
+  }
+
+  hear(line: string): void {
+    const [word = "", kind = "", key = ""] = line.split(" ");
+    if (word === "try") this.#tried.set(`${kind} ${key}`, kind);
+    else if (word === "did") this.#done.set(`${kind} ${key}`, kind);
+    else if (word === "error") this.errors.push(line);
+  }
+
+  get acknowledged(): number {
+    return this.#done.size;
   }
 
   /** Fails unless every acknowledged change is there once, every other one once or not at all. */
@@ -77,10 +100,12 @@ async function whatHappened(
   let count = 0;
   let text = "";
   const events = await store.events.query();
-  for (const { type, payload } of events) {
+  for (const { type, payload, agent } of events) {
     const { featureUid = "", field, oldValue, newValue } = payload as Payload;
     const name = names.get(featureUid);
-    if (type === "created" && name?.startsWith("w") === true) add("create", name);
+    if (name?.startsWith(WANTED) === true) {
+      if (type === "claimed") add("race", `${name.slice(WANTED.length)}@${agent}`);
+    } else if (type === "created" && name?.startsWith("w") === true) add("create", name);
     else if (type === "claimed") add("claim", name);
     else if (type === "note") add("note", newValue);
     else if (type === "moved") {
@@ -118,8 +143,25 @@ function assertFilesSayTheSame(
   assert.equal(right?.["share"], SHARES / 2 + moved);
   assert.equal(counter?.["count"], count);
   assert.equal(long?.["text"], text);
-  for (const { name, inProgress } of features.slice(START_FEATURES.length)) {
+  const winners = winnersOf(found);
+  for (const { name, inProgress, claim } of features.slice(START_FEATURES.length)) {
+    if (name.startsWith(WANTED)) {
+      const won = winners.get(name.slice(WANTED.length)) ?? [];
+      assert.deepEqual(claim === null ? [] : [claim.agent], won, `who claimed ${name}`);
+      continue;
+    }
     assert.equal(found.get(`create ${name}`), 1, name);
     assert.equal(inProgress, found.has(`claim ${name}`), name);
   }
+}
+
+/** Who claimed each of the features that all wanted; a second one is a claim that was doubled. */
+function winnersOf(found: ReadonlyMap<string, number>): Map<string, string[]> {
+  const winners = new Map<string, string[]>();
+  for (const key of found.keys()) {
+    const [, number, agent] = /^race (\d+)@(.*)$/.exec(key) ?? [];
+    if (number === undefined || agent === undefined) continue;
+    winners.set(number, [...(winners.get(number) ?? []), agent]);
+  }
+  return winners;
 }

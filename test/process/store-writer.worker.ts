@@ -1,16 +1,20 @@
 /**
  * Changes a store at random until it is told to end, or killed. Arguments: project, name, seed,
- * durability.
+ * durability, {@link WriterOptions}.
  *
  * Tells `try KIND KEY` before each change and `did KIND KEY` after it was acknowledged; the key
  * is in what the change leaves, so that the parent can count how often it happened. Features 1
  * and 2 have a number `share` that is moved between them, 3 a number `count`, 4 a long text.
  */
+import { setTimeout as after } from "node:timers/promises";
 import { FlowStore, isFlowError, type Durability, type Feature } from "flowstore";
 import { pick, randomOf } from "./store-random.ts";
+import { START_FEATURES, type WriterOptions } from "./store-told.ts";
 import { heard, stopListening, tell } from "./store-worker.ts";
 
-const [project = "", name = "", seed = "0", durability = "full"] = process.argv.slice(2);
+const [project = "", name = "", seed = "0", durability = "full", options = "{}"] =
+  process.argv.slice(2);
+const { wanted = 0, restMs = 0 } = JSON.parse(options) as WriterOptions;
 const random = randomOf(Number(seed));
 /** More than a page, and more than what one pipe or one sector takes at once. */
 const LONG_TEXT = 60_000;
@@ -35,6 +39,7 @@ async function move(amount: number, key: string): Promise<void> {
   await store.features.update(2, { share: right.value + amount });
 }
 
+/** Each answers `false` where it came to nothing. */
 const changes: Readonly<Record<string, (key: string) => Promise<unknown>>> = {
   create: async (key) => {
     const { id } = await store.features.create({ name: key });
@@ -51,8 +56,8 @@ const changes: Readonly<Record<string, (key: string) => Promise<unknown>>> = {
         await store.transaction(() => move(amount, key));
         return;
       } catch (error) {
-        // It was stopped meanwhile, and others went on: nothing of it was kept.
-        if (!isFlowError(error, "CONFLICT") || !error.retryable) throw error;
+        // It was stopped meanwhile, and others went on, or its time was over: nothing of it was kept.
+        if (!isFlowError(error) || !error.retryable) throw error;
       }
     }
   },
@@ -67,25 +72,42 @@ const changes: Readonly<Record<string, (key: string) => Promise<unknown>>> = {
       }
     }
   },
+  race: async (key) => {
+    const id = START_FEATURES.length + Number.parseInt(key, 10);
+    if ((await store.features.getById(id))?.inProgress === true) return false;
+    try {
+      await store.features.claimAndGet(id);
+      return true;
+    } catch (error) {
+      if (!isFlowError(error, "CONFLICT")) throw error;
+      return false;
+    }
+  },
   long: (key) => store.features.update(4, { text: `${key} ${key[0]?.repeat(LONG_TEXT)}` }),
 };
 /** Often what is short, now and then what makes the journal go on in a new file. */
 const KINDS = ["create", "note", "note", "move", "move", "count", "count", "long"];
+const WITH_RACES = [...KINDS, "race", "race", "race"];
+
+function keyOf(kind: string, number: number): string {
+  return kind === "race" ? `${1 + Math.floor(random() * wanted)}@${name}` : `${name}.${number}`;
+}
 
 let isOver = false;
 // Killed writers hear nothing; the others end when they are told.
 void heard().then(() => (isOver = true));
 tell("ready");
 for (let number = 1; !isOver; number += 1) {
-  const kind = pick(random, KINDS);
-  const key = `${name}.${number}`;
+  const kind = pick(random, wanted > 0 ? WITH_RACES : KINDS);
+  const key = keyOf(kind, number);
   tell(`try ${kind} ${key}`);
   try {
-    await changes[kind]?.(key);
-    if (kind !== "create") tell(`did ${kind} ${key}`);
+    const isDone = (await changes[kind]?.(key)) !== false;
+    if (isDone && kind !== "create") tell(`did ${kind} ${key}`);
   } catch (error) {
     tell(`error ${kind} ${key}: ${isFlowError(error) ? JSON.stringify(error) : String(error)}`);
   }
+  if (restMs > 0) await after(restMs * random() * 2);
 }
 await store.close();
 stopListening();

@@ -130,6 +130,34 @@ describe("a record without its ok", () => {
   });
 });
 
+describe("a record that another one follows before it is read back", () => {
+  for (const durability of ["full", "none"] satisfies Durability[]) {
+    test(`leaves the other's image in the file, ${durability}`, async () => {
+      const disk = rooted();
+      const first = openStorage(disk, HEAD);
+      await increment(first);
+      await first.close();
+      let hasFollowed = false;
+      const followed = wrapDisk(disk, (operation, path, run, write) => {
+        const isRecord = operation === "write" && (write?.length ?? 0) > 250;
+        const result = run();
+        if (!hasFollowed && isRecord && path.startsWith("local/journal/")) {
+          hasFollowed = true;
+          countUnconfirmed(disk, true);
+        }
+        return result;
+      });
+      const storage = openStorage(followed, { ...HEAD, durability });
+      assert.equal(await increment(storage), 2);
+      assert.ok(hasFollowed);
+      assert.equal(JSON.parse(disk.readText(COUNTER) ?? "").n, 3, "what cat shows");
+      const seen = await storage.read((view) => valueOf<{ n: number }>(view, "counter.json")?.n);
+      assert.equal(seen, 3);
+      await storage.close();
+    });
+  }
+});
+
 describe("a writer that others overtake each time", () => {
   const cases: readonly [what: string, act: (storage: Storage) => Promise<unknown>][] = [
     ["by a call", async (storage) => increment(storage)],
@@ -155,8 +183,10 @@ describe("a writer that others overtake each time", () => {
       const storage = openStorage(overtaken, { ...HEAD, guardTimeoutMs: 50 });
       await assert.rejects(act(storage), (error) => isFlowError(error, "TIMEOUT"));
       isOvertaking = false;
-      await act(storage);
       await storage.close();
+      const next = openStorage(overtaken, HEAD);
+      await act(next);
+      await next.close();
     });
   }
 });

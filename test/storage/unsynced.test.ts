@@ -1,0 +1,157 @@
+/** What was brought into the files and may not be on the disk yet is not forgotten. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import type { Disk } from "#src/disk/disk.js";
+import { ioError } from "#src/disk/io-error.js";
+import { MemoryDisk } from "#src/disk/memory-disk.js";
+import { wrapDisk } from "#src/disk/wrapped-disk.js";
+import { isFlowError } from "#src/errors.js";
+import { booted, hurried, look, recover } from "../crash/rebooted.ts";
+import { add, stateOf } from "../crash/scenarios.ts";
+import { openStorage, until } from "./support.ts";
+
+interface Bad {
+  /** Operations as `rename features/a.json`, of which a rename is named by its target. */
+  fails: (operation: string, path: string) => boolean;
+}
+
+/** A disk some of whose operations fail; a failed sync of a file saves nothing, now and later. */
+function badDisk(inner: MemoryDisk): { disk: Disk; bad: Bad } {
+  const bad: Bad = { fails: () => false };
+  const wrapped = wrapDisk(inner, (operation, path, act) => {
+    if (operation === "rename" || !bad.fails(operation, path)) return act();
+    if (operation === "syncFile") inner.loseUnsynced(path);
+    throw ioError(operation, path, "EIO");
+  });
+  const rename = (from: string, to: string): void => {
+    if (bad.fails("rename", to)) throw ioError("rename", from, "EACCES", undefined, { to });
+    wrapped.rename(from, to);
+  };
+  return { disk: { ...wrapped, rename }, bad };
+}
+
+function emptyDisk(): MemoryDisk {
+  const disk = new MemoryDisk();
+  for (const folder of ["features", "events"]) disk.makeFolder(folder);
+  return disk.crash("all");
+}
+
+/** Every outcome of a power cut now shows this, to readers and after a recovery. */
+async function assertLasts(disk: MemoryDisk, state: string): Promise<void> {
+  for (const { disk: left, variant } of disk.crashStates({ from: disk.operations, randoms: 6 })) {
+    assert.equal(await look(left, "next"), state, `a reader after a power cut, ${variant}`);
+    assert.equal(await recover(left, "next", false), state, `recovered after one, ${variant}`);
+  }
+}
+
+const HEAD = booted("boot");
+
+describe("what waits to be synced", () => {
+  test("beside a path that cannot be written: readers look after it, too", async () => {
+    const inner = emptyDisk();
+    const { disk, bad } = badDisk(inner);
+    const storage = openStorage(disk, HEAD);
+    await storage.commit((write) => add(write, ["a.json"], "1"));
+    await storage.commit((write) => add(write, ["a.json"], "2"));
+    bad.fails = (operation, path) => operation === "rename" && path === "features/a.json";
+    await storage.commit((write) => add(write, ["a.json", "b.json"], "3"));
+    const state = await stateOf(storage);
+    await assertLasts(inner, state);
+    await storage.close();
+  });
+
+  test("a path that could not be written is synced as soon as it can be", async () => {
+    const inner = emptyDisk();
+    const { disk, bad } = badDisk(inner);
+    const storage = openStorage(disk, HEAD);
+    bad.fails = (operation, path) => operation === "rename" && path === "features/a.json";
+    await storage.commit((write) => add(write, ["a.json", "b.json"], "1"));
+    await until(() => storage.journal.floor === storage.journal.head.n);
+    bad.fails = () => false;
+    await storage.commit((write) => add(write, ["b.json"], "2"));
+    assert.equal(disk.stat("features/a.json")?.isFile(), true);
+    await assertLasts(inner, await stateOf(storage));
+    await storage.close();
+  });
+
+  for (const file of [/^features\/a\.json$/, /^events\//]) {
+    test(`a file whose sync failed is put anew, and not believed to be synced: ${file}`, async () => {
+      const inner = emptyDisk();
+      const { disk, bad } = badDisk(inner);
+      const storage = openStorage(disk, HEAD);
+      await storage.commit((write) => add(write, ["a.json"], "1"));
+      await storage.commit((write) => add(write, ["a.json", "b.json"], "2"));
+      let failed = 0;
+      bad.fails = (operation, path) => {
+        const isMeant = operation === "syncFile" && file.test(path) && failed === 0;
+        if (isMeant) failed += 1;
+        return isMeant;
+      };
+      await until(() => failed > 0);
+      // Somebody who knows nothing of it syncs everything, and says so.
+      const other = openStorage(disk, HEAD);
+      await other.commit((write) => add(write, ["b.json"], "3"));
+      await until(() => other.journal.floor === other.journal.head.n);
+      const state = await stateOf(other);
+      await assertLasts(inner, state);
+      await other.close();
+      await storage.close();
+      await assertLasts(inner, state);
+    });
+  }
+});
+
+describe("after a restart of the machine", () => {
+  async function closed(disk: MemoryDisk): Promise<void> {
+    const storage = openStorage(disk, HEAD);
+    await storage.commit((write) => add(write, ["a.json", "b.json"], "1"));
+    await storage.commit((write) => add(write, ["b.json"], "2"));
+    await storage.close();
+  }
+
+  test("what was removed or put back since the store was closed stays so", async () => {
+    const disk = emptyDisk();
+    await closed(disk);
+    for (const name of ["a.json", "b.json"]) disk.remove(`features/${name}`);
+    const older = '{\n  "n": 1,\n  "tag": "1"\n}\n';
+    disk.create("features/b.json", older);
+    const next = openStorage(disk, booted("next", hurried()));
+    assert.equal((await stateOf(next)).split(" |")[0], "b.json=11");
+    await next.recover();
+    await next.close();
+    assert.equal(disk.readText("features/b.json"), older);
+    assert.equal(disk.stat("features/a.json"), null);
+  });
+
+  test("a store that only read has synced nothing", async () => {
+    const disk = emptyDisk();
+    await closed(disk);
+    const before = disk.operations;
+    const reader = openStorage(disk, HEAD);
+    await stateOf(reader);
+    await reader.close();
+    assert.equal(disk.operations, before);
+  });
+});
+
+test("a guard that cannot be given back fails as everything else does", async () => {
+  const inner = emptyDisk();
+  const { disk, bad } = badDisk(inner);
+  const storage = openStorage(disk, { ...HEAD, ...hurried() });
+  await storage.commit((write) => add(write, ["a.json"], "1"));
+  await storage.close();
+  // Whoever holds the guard finds that another went on to the next name meanwhile.
+  bad.fails = (operation, path) => {
+    const isTaken = operation === "makeFolder" && path.endsWith(".lock");
+    if (isTaken) inner.create("local/guard/99.generation", "");
+    return operation === "removeFolder" && path.endsWith(".lock");
+  };
+  const next = openStorage(disk, { ...HEAD, ...hurried() });
+  await assert.rejects(
+    next.commit((write) => add(write, ["a.json"], "2")),
+    (error) => isFlowError(error, "IO"),
+  );
+  bad.fails = () => false;
+  await next.close();
+});

@@ -1,0 +1,156 @@
+/** The calls that are killed, what they are tried on, and everything that a store shows. */
+import type { Durability, FlowStore } from "flowstore";
+
+import { fill } from "../coordination/checkpoint-support.ts";
+
+/** One public call, or a planted one that does not keep its promise. */
+export interface Call {
+  readonly name: string;
+  /** What it is tried on. Default: {@link prepare} made it. */
+  readonly on?: "an empty store" | "a call that was killed";
+  readonly act: (store: FlowStore, tell: (line: string) => void) => Promise<unknown>;
+}
+
+const BULK = 12;
+const EPIC = "fn-1";
+const TASK = "fn-1.1";
+
+export const CALLS: readonly Call[] = [
+  {
+    name: "create",
+    act: (store) => store.features.create({ name: "New", dependencies: [1], steps: ["a", "b"] }),
+  },
+  {
+    name: "createBulk",
+    act: (store) =>
+      store.features.createBulk(
+        Array.from({ length: BULK }, (_, index) => ({
+          name: `Bulk ${index}`,
+          dependencies: index === 0 ? [2] : [{ index: index - 1 }],
+        })),
+      ),
+  },
+  { name: "claim", act: (store) => store.features.claimAndGet(2, { leaseMs: 3_600_000 }) },
+  {
+    name: "transaction",
+    act: (store) =>
+      store.transaction(async () => {
+        const { id } = await store.features.create({ name: "Within" });
+        await store.features.update(1, { name: "Renamed", dependencies: [id] });
+        await store.changes.logEvent(1, "note", { newValue: "seen" });
+        await store.settings.set("colour", { dark: false });
+        await store.gaps.add({ epicId: EPIC, capability: "undo" });
+      }),
+  },
+  { name: "delete", act: (store) => store.features.delete(1) },
+  {
+    name: "lock acquire",
+    act: (store) => store.locks.acquire({ paths: ["src/**", "docs/b.md"], taskId: "fn-2.1" }),
+  },
+  { name: "lock release", act: (store) => store.locks.releaseForTask(TASK) },
+  { name: "checkpoint save", act: (store) => store.checkpoints.save("second") },
+  { name: "checkpoint restore", act: (store) => store.checkpoints.restore("saved") },
+  {
+    name: "approval create",
+    act: (store) => store.approvals.create({ taskId: TASK, kind: "generic", payload: [1] }),
+  },
+  {
+    name: "approval decide",
+    act: async (store) => {
+      const [pending] = await store.approvals.list({ status: "pending" });
+      await store.approvals.approve(pending?.id ?? "");
+    },
+  },
+  {
+    name: "gap add",
+    act: (store) => store.gaps.add({ epicId: "fn-3", capability: "a folder of its own" }),
+  },
+  { name: "gap resolve", act: (store) => store.gaps.resolve(EPIC, 1, "seen") },
+  { name: "phase", act: (store) => store.phases.markDone(TASK, "5") },
+  { name: "pipeline", act: (store) => store.pipeline.advance(EPIC, { from: "plan" }) },
+  { name: "memory", act: (store) => store.memory.append({ text: "a third thing" }) },
+  { name: "output", act: (store) => store.outputs.write(TASK, "# another\n") },
+  {
+    name: "a commit that makes the journal go on in a new file",
+    act: (store) => store.features.update(1, { text: "y".repeat(260_000) }),
+  },
+  {
+    name: "the first commit",
+    on: "an empty store",
+    act: (store) => store.settings.set("first", 1),
+  },
+  { name: "recovery", on: "a call that was killed", act: (store) => store.repair() },
+];
+
+/** Calls that break the promise: the attack must find each. */
+export const PLANTED: readonly Call[] = [
+  {
+    name: "planted: one call, two commits",
+    act: async (store) => {
+      await store.features.create({ name: "First" });
+      await store.features.create({ name: "Second" });
+    },
+  },
+  {
+    name: "planted: told before it is done",
+    act: async (store, tell) => {
+      tell("ack");
+      await store.features.create({ name: "Late" });
+    },
+  },
+];
+
+export function callNamed(name: string): Call {
+  const found = [...CALLS, ...PLANTED].find((call) => call.name === name);
+  if (found === undefined) throw new Error(`No call is named ${name}`);
+  return found;
+}
+
+export const DURABILITIES: readonly Durability[] = ["full", "relaxed", "none"];
+
+/** Documents of every kind, a checkpoint that differs from them, locks, a lease. */
+export async function prepare(store: FlowStore): Promise<void> {
+  await fill(store);
+  await store.checkpoints.save("saved");
+  await store.features.update(1, { name: "Basket" });
+  await store.settings.set("colour", { dark: null });
+  await store.gaps.resolve("fn-2", 1, "seen");
+  await store.memory.append({ text: "the second day" });
+  await store.locks.acquire({ paths: ["docs/a.md", "lib/**"], taskId: TASK });
+  await store.outputs.write(TASK, "# one\n");
+  await store.features.claimAndGet(3, { leaseMs: 3_600_000 });
+}
+
+/** Everything that the store shows, of every kind. */
+export async function shownBy(store: FlowStore): Promise<string> {
+  const { features, gaps, phases, pipeline, approvals, memory, outputs } = store;
+  const { settings, checkpoints, locks, events } = store;
+  const epics = [EPIC, "fn-2", "fn-3"];
+  const checkpointsThere = await checkpoints.list();
+  return JSON.stringify([
+    await features.getAll(),
+    await Promise.all(epics.map((epic) => gaps.list(epic))),
+    await phases.get(TASK),
+    await pipeline.list(),
+    await approvals.list(),
+    await memory.list(),
+    await outputs.list(),
+    await outputs.read(TASK),
+    await settings.list(),
+    checkpointsThere.map(({ name, documents, bytes }) => [name, documents, bytes]),
+    await locks.list({ expired: true }),
+    await locks.list(),
+    (await locks.history()).map(({ event, path, taskId }) => [event, path, taskId]),
+    await events.query(),
+  ]);
+}
+
+/** The same for two runs of one call: times, ids and what follows from them are left out. */
+export function comparable(shown: string): string {
+  return shown
+    .replaceAll(/[0-7][0-9A-HJKMNP-TV-Z]{25}/g, "ULID")
+    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
+    .replaceAll(/before-restore-[\d-]+/g, "before-restore")
+    .replaceAll(/"revision":"[0-9a-f]+"/g, '"revision":"HASH"')
+    .replaceAll(/\b\d{16}\b/g, "TOKEN");
+}

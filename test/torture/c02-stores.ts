@@ -1,0 +1,95 @@
+/** Power cuts in the middle of public calls of every store. */
+import assert from "node:assert/strict";
+
+import { MemoryDisk, type CrashState } from "#src/disk/memory-disk.js";
+import { booted, hurried, named } from "../crash/rebooted.ts";
+import type { Pains, Tally } from "../crash/power-attacks.ts";
+import { inLanes } from "../storage/support.ts";
+import { prepare, PUBLIC_CALLS } from "./public-calls.ts";
+import { everythingIn, makeStoreRoot, StoresOnDisk } from "./stores-on-disk.ts";
+
+/** One call that was answered, and which operations it lasted. */
+interface Step {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+  readonly shown: string;
+}
+
+const AT_ONCE = 8;
+/** Those that leave the less to others come last. */
+const LAST = ["gaps.removeAll", "features.delete", "locks.releaseAll", "checkpoints.delete"];
+
+async function lookAt(disk: MemoryDisk, boot: string): Promise<string> {
+  const stores = new StoresOnDisk(disk, booted(boot, { readOnly: true }));
+  const shown = await everythingIn(stores);
+  await stores.close();
+  return shown;
+}
+
+/** All calls, one after another; each is a step, and so is all before it. */
+async function workload(): Promise<{ disk: MemoryDisk; steps: Step[] }> {
+  const start = new MemoryDisk();
+  makeStoreRoot(start);
+  const disk = start.crash("all");
+  const stores = new StoresOnDisk(disk, booted("boot-1"));
+  await prepare(stores);
+  const steps: Step[] = [];
+  const isLast = ({ name }: { name: string }): boolean => LAST.includes(name);
+  const calls = [
+    { name: "prepare", act: async () => undefined },
+    ...PUBLIC_CALLS.filter((call) => !isLast(call)),
+    ...PUBLIC_CALLS.filter(isLast),
+  ];
+  for (const { name, act } of calls) {
+    const from = disk.operations;
+    // A call may be refused after others were made: then it changes nothing.
+    await act(stores).catch(() => undefined);
+    const to = disk.operations;
+    steps.push({ name, from, to, shown: await lookAt(disk, "boot-1") });
+  }
+  await stores.close();
+  return { disk, steps };
+}
+
+async function tryCut(steps: readonly Step[], { at, disk }: CrashState): Promise<void> {
+  const least = steps.findLastIndex(({ to }) => to <= at);
+  const most = steps.findLastIndex(({ from }) => from <= at);
+  const seen = await lookAt(disk, "boot-2");
+  const place = steps.slice(least, most + 1).find(({ shown }) => shown === seen);
+  const between = `${steps[least]?.name} and ${steps[most]?.name}`;
+  assert.ok(
+    place !== undefined,
+    `what is seen is not as between ${between}: ${seen}, not ${steps
+      .slice(least, most + 1)
+      .map(({ shown }) => shown)
+      .join(" or ")}`,
+  );
+  const stores = new StoresOnDisk(disk, booted("boot-2", hurried()));
+  await stores.storage.recover();
+  assert.equal(await everythingIn(stores), seen, "recovered, not as seen");
+  const wrong = (await stores.check()).filter(({ severity }) => severity === "error");
+  assert.deepEqual(wrong, [], "check");
+  await stores.settings.set("one more", 1);
+  await stores.close();
+}
+
+/** States of a power cut in the middle of every public call. */
+export async function attackStores({
+  seed,
+  goesOn = () => true,
+  isWanted = () => true,
+}: Pains): Promise<Tally> {
+  const { disk, steps } = await workload();
+  const begun = steps[0]?.to ?? 0;
+  let disks = 0;
+  function* cases(): Generator<() => Promise<void>> {
+    for (const state of disk.crashStates({ from: begun, seed, isWanted })) {
+      if (!goesOn()) return;
+      disks += 1;
+      yield () => named(state, () => tryCut(steps, state));
+    }
+  }
+  await inLanes(cases(), AT_ONCE);
+  return { disks, operations: disk.operations };
+}

@@ -1,0 +1,100 @@
+/** Who goes on when: the ways in which a run of simulated processes is directed. */
+import { seededRandom } from "#src/disk/power-cut.js";
+import type { Choice, Director, Scene } from "./simulation-run.ts";
+
+const TO_THE_END = 10_000;
+
+/** A part of a run in which one process has the machine for itself. */
+interface Stretch {
+  readonly process: number;
+  readonly steps: number;
+}
+
+/**
+ * Stretches one after another. Whoever is not in his stretch is stopped, wherever he stands, and
+ * looks dead to the others: what he holds is stolen at once, and he goes on later as if nothing
+ * had happened. A stretch may end before its time, when its process has ended.
+ */
+export function byStretches(stretches: readonly Stretch[]): Director {
+  const left = stretches.map((stretch) => ({ ...stretch }));
+  const stopped = new Set<number>();
+  let stepsBefore = 0;
+  let running = -1;
+  return (scene) => {
+    const used = scene.steps - stepsBefore;
+    stepsBefore = scene.steps;
+    const before = left[0];
+    if (before !== undefined && before.process === running) before.steps -= used;
+    running = -1;
+    for (;;) {
+      const now = left[0];
+      if (now === undefined) return resumeOrGo(scene, stopped);
+      const hasEnded = !scene.living.includes(now.process);
+      if (now.steps <= 0 || hasEnded) {
+        left.shift();
+        continue;
+      }
+      if (stopped.delete(now.process)) return { kind: "resume", process: now.process };
+      const other = scene.ready.find((process) => process !== now.process && !stopped.has(process));
+      if (scene.ready.includes(now.process)) {
+        running = now.process;
+        return { kind: "go", process: now.process, steps: now.steps };
+      }
+      // It waits for time to pass, which it does when nobody else could go on.
+      if (other === undefined) throw new Error("nobody may go on");
+      stopped.add(other);
+      return { kind: "stop", process: other, forMs: Infinity, looksDead: true };
+    }
+  };
+}
+
+function resumeOrGo(scene: Scene, stopped: Set<number>): Choice {
+  for (const process of stopped) {
+    stopped.delete(process);
+    if (scene.living.includes(process)) return { kind: "resume", process };
+  }
+  return { kind: "go", process: scene.ready[0] ?? 0, steps: TO_THE_END };
+}
+
+/** Each pair of places: the first process to its k-th operation, the other to its j-th, then on. */
+export function pairDirector(first: number, k: number, j: number): Director {
+  const other = 1 - first;
+  return byStretches([
+    { process: first, steps: k },
+    { process: other, steps: j },
+    { process: first, steps: TO_THE_END },
+    { process: other, steps: TO_THE_END },
+  ]);
+}
+
+/** How rough chance plays. */
+export interface Roughness {
+  /** How likely a switch comes with a stop of who went on before. */
+  readonly stop: number;
+  readonly kill: number;
+  /** How many may be killed. */
+  readonly mostKills: number;
+}
+
+/** The longest stretch between two switches. */
+const LONGEST_STRETCH = 70;
+/** Some stops are long enough to count as silent, most are not. */
+const STOPS_MS = [0.1, 1, 10, 50, 300, 1200, 3000] as const;
+
+/** By chance: stretches of any length, stops and kills. */
+export function randomDirector(seed: number, { stop, kill, mostKills }: Roughness): Director {
+  const random = seededRandom(seed);
+  const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)] as T;
+  let kills = 0;
+  return ({ ready }) => {
+    const process = pick(ready);
+    const throwOf = random();
+    if (throwOf < kill && kills < mostKills) {
+      kills += 1;
+      return { kind: "kill", process };
+    }
+    if (throwOf < kill + stop)
+      return { kind: "stop", process, forMs: pick(STOPS_MS), looksDead: random() < 0.4 };
+    return { kind: "go", process, steps: 1 + Math.floor(random() ** 3 * LONGEST_STRETCH) };
+  };
+}

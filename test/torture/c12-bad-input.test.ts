@@ -1,0 +1,118 @@
+/** C12 in short, and that its judge sees what is passed over; `test/damage/corpus.test.ts` has kept cases. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { FRESH_MS, makeStore, pass, refused } from "../features/support.ts";
+import { attackTrees, type Plant } from "./c12-bad-input.ts";
+import { badLines, isUnusable, lost, unreported } from "./c12-judge.ts";
+import { shortTask } from "./short-task.ts";
+
+const TREES = 80;
+/** Within so many, each defect was found from any seed. */
+const MANY_TREES = 40;
+
+test("damaged trees: no crash, no loss, everything named, the rest readable", async (context) => {
+  const { tried, violations, notes } = await attackTrees(shortTask(context, TREES));
+  assert.deepEqual([tried, violations], [TREES, []]);
+  context.diagnostic(notes[0] ?? "");
+});
+
+const BROKEN: Readonly<Record<string, { plant: Plant; seen: RegExp }>> = {
+  "a check that says nothing": {
+    plant: (opened) => ({ ...opened, check: async () => [] }),
+    seen: /nothing is said of/,
+  },
+  "a check that names no lines": {
+    plant: (opened) => ({
+      ...opened,
+      check: async () =>
+        (await opened.check()).map(({ file, rule, severity, message }) => {
+          return { file, rule, severity, message };
+        }),
+    }),
+    seen: /nothing is said of events\/.*, line \d/,
+  },
+  "a call that crashes on what it reads": {
+    plant: (opened) => ({
+      ...opened,
+      check: async () => {
+        const found = await opened.check();
+        if (found.some(({ rule }) => rule === "schema")) throw new TypeError("undefined is not");
+        return found;
+      },
+    }),
+    seen: /check crashed: TypeError/,
+  },
+  "a list that one bad document empties": {
+    plant: (opened) => {
+      const { store } = opened;
+      const { memory } = store;
+      const list = async (): ReturnType<typeof memory.list> =>
+        (await opened.check()).some(({ file }) => file.startsWith("memory/")) ? [] : memory.list();
+      const broken = Object.create(store, { memory: { value: { list } } }) as typeof store;
+      return { ...opened, store: broken };
+    },
+    seen: /not shown any more: memory/,
+  },
+};
+
+for (const [name, { plant, seen }] of Object.entries(BROKEN)) {
+  test(`${name} is seen`, async (context) => {
+    const { violations } = await attackTrees(shortTask(context, MANY_TREES), plant);
+    assert.match(violations.join("\n"), seen);
+  });
+}
+
+test("bytes that are gone are seen, those kept aside are not missed", () => {
+  const before = new Map([
+    ["features/1.json", "{"],
+    ["events/a.jsonl", "1\n"],
+    ["local/journal/x", "gone"],
+  ]);
+  assert.deepEqual(lost(before, new Map([["events/a.jsonl", "1\n2\n"]])), ["features/1.json"]);
+  const kept = new Map([
+    ["local/quarantine/x", "{"],
+    ["events/a.jsonl", "2\n"],
+  ]);
+  assert.deepEqual(lost(before, kept), ["events/a.jsonl"]);
+});
+
+test("the judge knows what nobody can read", () => {
+  const bytes = (text: string): Buffer => Buffer.from(text, "latin1");
+  for (const text of ["", "{", "[1]", "null", "{}x", '{"a":"\xff"}', "\xef\xbb\xbf{}"]) {
+    assert.equal(isUnusable("settings/a.json", bytes(text)), true, text);
+  }
+  assert.equal(isUnusable("settings/a.json", bytes('{"a":1}')), false);
+  assert.deepEqual(badLines("local/lock-log/a.jsonl", bytes('{}\n<<<<\n\n{"a":1}\n{')), [2]);
+  assert.deepEqual(badLines("events/a.jsonl", bytes('{"id":"1","crc":"00000000"}\n')), [1]);
+  const change = { path: "events/a.jsonl", bytes: bytes("x\n") };
+  const about = {
+    file: change.path,
+    rule: "event-damaged",
+    severity: "error",
+    message: "",
+  } as const;
+  assert.equal(unreported([change], [about]).length, 1);
+  assert.equal(unreported([change], [{ ...about, line: 1 }]).length, 0);
+});
+
+test("a text that no file can be named after is named, and breaks no list", async (context) => {
+  const store = await makeStore(context);
+  await store.pipeline.start("fn-1");
+  await store.phases.markDone("fn-1.1", "1");
+  await store.gaps.add({ epicId: "fn-1", capability: "search" });
+  const gap = readdirSync(join(store.root, "gaps/fn-1"))[0] ?? "";
+  const files = ["pipeline/fn-1.json", "phases/fn-1.1.json", `gaps/fn-1/${gap}`];
+  for (const file of files) {
+    const path = join(store.root, file);
+    const text = readFileSync(path, "utf8");
+    writeFileSync(path, text.replace(/("(?:epicId|taskId)": )"[^"]*"/, '$1"\\ud800"'));
+  }
+  await pass(FRESH_MS);
+  const named = (await store.check()).map(({ file, rule }) => `${file} ${rule}`);
+  for (const file of files) assert.ok(named.includes(`${file} name`), named.join());
+  assert.deepEqual(await store.pipeline.list(), []);
+  await refused("CORRUPT", store.phases.get("fn-1.1"));
+});

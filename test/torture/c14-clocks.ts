@@ -1,0 +1,106 @@
+/**
+ * C14: clocks that are an hour wrong, clocks that are set while processes run, file systems that
+ * stamp with whole seconds: nothing is lost, the order is that of the sequence, no living holder
+ * loses the guard, no lock has two holders, and every hand edit is seen.
+ */
+import assert from "node:assert/strict";
+import type { FlowStore } from "flowstore";
+
+import { GUARD } from "#src/storage/layout.js";
+import { Contender, guardedRoot } from "../process/contenders.ts";
+import { temporaryFolder } from "../process/store-children.ts";
+import { runChaos } from "./chaos.ts";
+import type { Claim, Task, Verdict } from "./claim.ts";
+import { missedEdits } from "./c14-coarse.ts";
+import { fightUnderClock } from "./c14-locks.ts";
+import { clocksOf, HOUR_S, keepSetting, OddClock, type Part } from "./odd-clocks.ts";
+import { scopeOf } from "./scope.ts";
+
+const PROCESSES = 6;
+const GUARD_MS = { short: 4000, release: 20_000 };
+const FIGHT_MS = { short: 8000, release: 60_000 };
+const EDITS = { short: 20, release: 200 };
+/** How coarse a file system's times may be: FAT, HFS+ and ext3, slow kernels. */
+export const TICKS_MS = [2000, 1000, 10] as const;
+
+export const clocks: Claim = {
+  id: "C14",
+  title: "wrong clocks, clocks that are set, coarse times of files",
+  needs: ["linux", "faketime"],
+  goals: { short: 400, release: 3000 },
+  attack,
+};
+
+async function attack(task: Task): Promise<Verdict> {
+  const { size } = task;
+  const chaos = await changeUnderClocks(task);
+  const guard = await contendUnderClocks(task, GUARD_MS[size]);
+  task.progress("locks under a clock that is being set");
+  const locks = await fightUnderClock(task, FIGHT_MS[size]);
+  const notes = [...chaos.notes, ...guard.notes, ...locks.notes];
+  const violations = [...chaos.violations, ...guard.violations, ...locks.violations];
+  for (const tickMs of TICKS_MS) {
+    task.progress(`hand edits where times are of ${tickMs} ms`);
+    const missed = await missedEdits({ tickMs, edits: EDITS[size], seed: task.seed });
+    notes.push(`times of ${tickMs} ms: ${missed.length} of ${EDITS[size]} hand edits missed`);
+    violations.push(...missed.map((text) => `times of ${tickMs} ms: ${text}`));
+  }
+  return { tried: chaos.tried, unit: "changes under odd clocks", violations, notes };
+}
+
+/** Writers with clocks of their own, and one that is set an hour on and back while they write. */
+export async function changeUnderClocks(task: Task): Promise<Part & { readonly tried: number }> {
+  const scope = scopeOf(task);
+  const folder = temporaryFolder(scope);
+  const [late, early, set] = ["late", "early", "set"].map((name) => new OddClock(folder, name));
+  if (late === undefined || early === undefined || set === undefined) throw new Error("no clocks");
+  late.set(-HOUR_S);
+  early.set(HOUR_S);
+  const stop = keepSetting(set, task.seed);
+  try {
+    const { seed, goal, deadline, progress } = task;
+    const { acknowledged, violations, notes } = await runChaos(scope, {
+      ...{ seed, goal, deadline, progress, processes: PROCESSES },
+      writers: { wanted: 20 },
+      moods: { kill: 0.15, longStop: 0.03, nothing: 0.5 },
+      surroundings: clocksOf([late, early, set, set]),
+      inspect: assertOrdered,
+    });
+    return { tried: acknowledged, violations, notes };
+  } finally {
+    stop();
+  }
+}
+
+/** The ids rise with the sequence, whatever the clocks said. */
+async function assertOrdered(store: FlowStore): Promise<void> {
+  const ids = (await store.events.query()).map(({ id }) => id);
+  assert.deepEqual(ids, ids.toSorted());
+}
+
+/** Longer than any time that the package could be told to wait: 2^31 ms. */
+const WEEKS_S = 30 * 24 * HOUR_S;
+
+/** Holders that live, and wait for each other with clocks hours and weeks apart. */
+export async function contendUnderClocks(task: Task, ms: number): Promise<Part> {
+  const folder = temporaryFolder(scopeOf(task));
+  const { root, disk } = guardedRoot();
+  const all = await Promise.all(
+    [-HOUR_S, 0, HOUR_S, WEEKS_S, null].map(async (offset) => {
+      const clock = new OddClock(folder, String(offset));
+      clock.set(offset ?? 0);
+      if (offset === null) task.cleanUp(keepSetting(clock, task.seed));
+      return Contender.start(root, clock.env(offset === HOUR_S));
+    }),
+  );
+  const answers = await Promise.all(all.map((one) => one.tell({ act: "contend", ms })));
+  await Promise.all(all.map((one) => one.end()));
+  const turns = answers.map((answer) => answer.turns ?? 0);
+  const overlaps = answers.reduce((sum, { overlaps: own = 0 }) => sum + own, 0);
+  const stolen = (disk.list(GUARD) ?? []).filter((name) => name.endsWith(".generation"));
+  const violations: string[] = [];
+  if (overlaps > 0) violations.push(`the guard had two holders ${overlaps} times`);
+  if (stolen.length > 0) violations.push(`the guard was taken from the living: ${stolen.join()}`);
+  if (Math.min(...turns) === 0) violations.push(`somebody never had the guard: ${turns.join()}`);
+  return { violations, notes: [`the guard went round ${turns.join(" + ")} times, never stolen`] };
+}

@@ -1,0 +1,50 @@
+/** C16 in short; `test/process/store-kill.test.ts` looks at what 200 killed writers leave. */
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import {
+  MAX_NAMES,
+  Most,
+  PENDING,
+  RECOVERED_WITHIN_MS,
+  recoveryTimes,
+  soak,
+} from "./c16-recovery.ts";
+import { temporaryFolder } from "../process/store-children.ts";
+import { shortTask } from "./short-task.ts";
+
+const TRIES = 6;
+
+test(`${PENDING} commits that are not in the files are there soon`, async (context) => {
+  const times = await recoveryTimes(context, TRIES);
+  // A machine that is busy with others is no slow recovery: then the time that it worked counts.
+  const quickest = Math.min(...times.flatMap(({ wallMs, cpuMs }) => [wallMs, cpuMs]));
+  context.diagnostic(times.map(({ wallMs }) => `${wallMs.toFixed(1)} ms`).join(", "));
+  assert.ok(quickest < RECOVERED_WITHIN_MS, `${quickest.toFixed(1)} ms`);
+});
+
+test("what killed writers leave does not add up", async (context) => {
+  const { violations, kills } = await soak(shortTask(context, 4));
+  assert.deepEqual(violations, []);
+  assert.equal(kills, 4);
+});
+
+test("more garbage than that is seen", (context) => {
+  const root = temporaryFolder(context);
+  const journal = join(root, "local/journal");
+  mkdirSync(journal, { recursive: true });
+  mkdirSync(join(root, "local/fence/dead"), { recursive: true });
+  const most = new Most();
+  for (let number = 0; number <= MAX_NAMES; number += 1) {
+    most.look(root);
+    assert.deepEqual(most.wrong, [], `${number} names`);
+    writeFileSync(join(root, `local/fence/dead/${number}`), "");
+  }
+  for (let number = 0; number < 5; number += 1) {
+    writeFileSync(join(journal, `00000000000${number}-a.jsonl`), "x".repeat(500_000));
+  }
+  most.look(root);
+  assert.equal(most.wrong.length, 3, most.wrong.join());
+});

@@ -1,0 +1,205 @@
+/**
+ * C16: recovery is quick, and garbage bounded. 64 commits that nobody brought into the files are
+ * finished by the next writer; in a soak one writer is killed a second, and what killed ones leave
+ * does not add up.
+ */
+import assert from "node:assert/strict";
+import { readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
+import { FlowStore } from "flowstore";
+
+import { copyOf } from "../crash/copies.ts";
+import { Child, temporaryFolder, type Scope } from "../process/store-children.ts";
+import { strangeNames, tornFiles } from "../process/store-files.ts";
+import { pick, randomOf } from "../process/store-random.ts";
+import { START_FEATURES, Told } from "../process/store-told.ts";
+import type { Claim, Task, Verdict } from "./claim.ts";
+import { patchedTree } from "./engine-patches.ts";
+import { collect, scopeOf } from "./scope.ts";
+
+export const PENDING = 64;
+/** They are in the files after so long; the quickest of some tells, a busy machine is slower. */
+export const RECOVERED_WITHIN_MS = 100;
+const RECOVERIES = 30;
+
+const WRITERS = 3;
+const KILL_EVERY_MS = 1000;
+/** Writers rest so long between two changes, so that a long soak is one of time and not of bytes. */
+const REST_MS = 120;
+/** Of names that belong to somebody at work, or were left behind and not yet swept. */
+export const MAX_NAMES = 24;
+const MAX_JOURNALS = 4;
+const MAX_JOURNAL_BYTES = 2 * 1024 * 1024;
+
+export const recovery: Claim = {
+  id: "C16",
+  title: "recovery is quick, garbage bounded",
+  needs: ["linux"],
+  goals: { short: 60, release: 3600 },
+  attack,
+};
+
+async function attack(task: Task): Promise<Verdict> {
+  const scope = scopeOf(task);
+  const recoveries = await recoveryTimes(scope, RECOVERIES);
+  const times = recoveries.map(({ wallMs }) => wallMs).toSorted((a, b) => a - b);
+  const soaked = await soak(task);
+  const at = (share: number): string =>
+    `${(times[Math.floor(share * (times.length - 1))] ?? 0).toFixed(1)} ms`;
+  const isLate = (times[0] ?? Infinity) > RECOVERED_WITHIN_MS;
+  const late = isLate ? [`no recovery took less than ${at(0)}`] : [];
+  return {
+    tried: soaked.kills,
+    unit: "seconds with a kill each",
+    violations: [...late, ...soaked.violations],
+    notes: [
+      `${PENDING} pending commits are finished, and the next call is answered, after ${at(0)} at ` +
+        `the quickest of ${times.length}, ${at(0.5)} in the middle, ${at(1)} at the slowest`,
+      ...soaked.notes,
+    ],
+  };
+}
+
+// ---- recovery ----------------------------------------------------------------------------------
+
+/** How long a recovery took. */
+export interface Recovered {
+  readonly wallMs: number;
+  /** Of it, the time that this process was at work. */
+  readonly cpuMs: number;
+}
+
+/** From opening a store with pending commits until a call of one's own is answered. */
+export async function recoveryTimes(scope: Scope, count: number): Promise<Recovered[]> {
+  const root = await rootWithPending(scope);
+  const times: Recovered[] = [];
+  for (let number = 0; number < count; number += 1) {
+    const project = temporaryFolder(scope);
+    const copy = copyOf(root, join(project, ".flow"));
+    const begun = performance.now();
+    const workedBefore = process.cpuUsage();
+    const store = await FlowStore.open(copy);
+    await store.settings.set("afterwards", number);
+    const { user, system } = process.cpuUsage(workedBefore);
+    times.push({ wallMs: performance.now() - begun, cpuMs: (user + system) / 1000 });
+    const { journal } = await store.status();
+    assert.equal(journal.pending, 0);
+    for (const { id, ["count"]: counted } of await store.features.getAll())
+      assert.equal(counted, id, "a pending commit is lost");
+    await store.close();
+    rmSync(project, { recursive: true, force: true });
+  }
+  return times;
+}
+
+/** A root whose last writer was killed after so many commits, none of them in the files. */
+async function rootWithPending(scope: Scope): Promise<string> {
+  const project = temporaryFolder(scope);
+  const store = await FlowStore.init(project, { durability: "none" });
+  await store.features.createBulk(
+    Array.from({ length: PENDING }, (_, index) => ({ name: `Feature ${index}`, count: 0 })),
+  );
+  await store.close();
+  const tree = patchedTree(["put off"]);
+  const child = Child.start(scope, "../torture/c16-pending", [project], { tree });
+  assert.equal((await child.exited).signal, "SIGKILL", child.errors);
+  const reader = await FlowStore.open(project, { readOnly: true });
+  const { journal } = await reader.status();
+  await reader.close();
+  assert.equal(journal.pending, PENDING);
+  return store.root;
+}
+
+// ---- garbage -----------------------------------------------------------------------------------
+
+interface Soaked {
+  readonly kills: number;
+  readonly violations: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/** The most that was there at one moment. */
+export class Most {
+  names = 0;
+  journals = 0;
+  journalBytes = 0;
+
+  look(root: string): void {
+    const folder = join(root, "local/journal");
+    const sizes = readdirSync(folder).map((name) => sizeOf(join(folder, name)));
+    this.names = Math.max(this.names, strangeNames(root).length);
+    this.journals = Math.max(this.journals, sizes.length);
+    this.journalBytes = Math.max(
+      this.journalBytes,
+      sizes.reduce((sum, size) => sum + size, 0),
+    );
+  }
+
+  get wrong(): string[] {
+    const wrong: string[] = [];
+    if (this.names > MAX_NAMES) wrong.push(`${this.names} names lay about`);
+    if (this.journals > MAX_JOURNALS) wrong.push(`${this.journals} files of the journal`);
+    if (this.journalBytes > MAX_JOURNAL_BYTES) wrong.push(`${this.journalBytes} bytes of journal`);
+    return wrong;
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** Kills one writer a second, and looks what lies about. */
+export async function soak(task: Task): Promise<Soaked> {
+  const { seed, goal, deadline } = task;
+  const scope = scopeOf(task);
+  const random = randomOf(seed);
+  const project = temporaryFolder(scope);
+  const root = join(project, ".flow");
+  const setup = await FlowStore.init(project);
+  await setup.features.createBulk(START_FEATURES);
+  await setup.close();
+  const told = new Told();
+  let started = 0;
+  const start = (): Child => {
+    started += 1;
+    const durability = pick(random, ["full", "full", "relaxed", "none"]);
+    const options = JSON.stringify({ restMs: REST_MS });
+    const args = [project, `w${started}`, String(seed + started), durability, options];
+    return Child.start(scope, "store-writer", args, { listen: (line) => told.hear(line) });
+  };
+  const writers = Array.from({ length: WRITERS }, start);
+  await Promise.all(writers.map((writer) => writer.next((line) => line === "ready")));
+  const most = new Most();
+  let kills = 0;
+  for (; kills < goal && performance.now() < deadline; kills += 1) {
+    await after(KILL_EVERY_MS);
+    const at = Math.floor(random() * WRITERS);
+    writers[at]?.kill("SIGKILL");
+    most.look(root);
+    writers[at] = start();
+    task.progress(`${kills + 1} of ${goal} kills, ${told.acknowledged} changes acknowledged`);
+  }
+  for (const writer of writers) writer.kill("SIGKILL");
+  await Promise.all(writers.map(({ exited }) => exited));
+  most.look(root);
+
+  const violations = [...most.wrong];
+  const where = `after ${kills} kills, seed ${seed}`;
+  const store = await FlowStore.open(project);
+  await collect(violations, where, async () => assert.deepEqual(await store.check(), []));
+  await collect(violations, where, async () => void (await told.compare(store)));
+  await store.settings.set("afterwards", 1);
+  await store.close();
+  await collect(violations, where, () => {
+    assert.deepEqual([...strangeNames(root), ...tornFiles(root)], []);
+  });
+  return {
+    kills,
+    violations,
+    notes: [
+      `soak: ${told.acknowledged} changes acknowledged; at most ${most.names} names that lay about, ` +
+        `${most.journals} files of the journal, ${Math.round(most.journalBytes / 1024)} KB of it`,
+    ],
+  };
+}
