@@ -6,22 +6,17 @@ import { findProblems, findStateProblems } from "./check/check.ts";
 import { repairRoot, type RepairOptions, type RepairReport } from "./check/repair.ts";
 import { FlowError } from "./errors.ts";
 import type { Disk } from "./disk/disk.ts";
+import { FolderWatch } from "./disk/folder-watch.ts";
 import { gitHead } from "./disk/git-head.ts";
 import { isAlive, processOf, randomName, thisProcess } from "./disk/machine.ts";
 import { randomBytesOf } from "./disk/random.ts";
 import { nodeDisk } from "./disk/node-disk.ts";
 import { ProjectFolder } from "./disk/project-folder.ts";
-import {
-  absolute,
-  isFile,
-  isFolder,
-  makeFolder,
-  makeTemporaryFolder,
-  removeTemporaryFolder,
-  upwards,
-} from "./disk/roots.ts";
+import { absolute, makeFolder, makeTemporaryFolder, removeTemporaryFolder } from "./disk/roots.ts";
 import type { Finding } from "./finding.ts";
-import { initRoot, readManifest } from "./init.ts";
+import { findRoot, initRoot, readManifest } from "./init.ts";
+import { DECISION } from "./model/decisions.ts";
+import { EventTypes } from "./model/event-types.ts";
 import { shown } from "./model/json-values.ts";
 import { toIso } from "./model/time.ts";
 import { nextUlid } from "./model/ulid.ts";
@@ -33,11 +28,19 @@ import {
   type FlowStoreOptions,
   type Settings,
 } from "./store-options.ts";
-import { EVENTS, FORMAT, LOCK_QUEUE, LOCKS, MANIFEST, ROOT_NAME } from "./storage/layout.ts";
+import {
+  EVENTS,
+  FORMAT,
+  JOURNAL,
+  LOCK_QUEUE,
+  LOCKS,
+  ROOT_NAME,
+  segmentsIn,
+} from "./storage/layout.ts";
 import { Storage, type Durability } from "./storage/storage.ts";
 import type { Reading, Writing } from "./storage/view.ts";
 import type { FlowStoreStatus } from "./stores/status.ts";
-import { idsOf } from "./stores/change-events.ts";
+import { idsOf, namesIds } from "./stores/change-events.ts";
 import { Approvals } from "./stores/approvals.ts";
 import { asTooLarge } from "./stores/call-size.ts";
 import { Changes } from "./stores/changes.ts";
@@ -49,12 +52,14 @@ import { Events } from "./stores/events.ts";
 import { Features } from "./stores/features.ts";
 import { Gaps } from "./stores/gaps.ts";
 import { Locks } from "./stores/locks.ts";
+import { LogWatch } from "./stores/log-watch.ts";
 import { Memory } from "./stores/memory.ts";
 import { Outputs } from "./stores/outputs.ts";
 import { Phases } from "./stores/phases.ts";
 import { Pipeline } from "./stores/pipeline.ts";
 import { ScoutCache } from "./stores/scout-cache.ts";
 import { Settings as SettingsStore } from "./stores/settings.ts";
+import { Subscriptions } from "./stores/subscriptions.ts";
 import { Told } from "./stores/told.ts";
 
 export type { Durability, Finding, FlowStoreOptions, FlowStoreStatus, RepairOptions, RepairReport };
@@ -65,6 +70,13 @@ export interface TransactionOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** What a check looks at. */
+export interface CheckOptions {
+  /** `events`: the log alone, every line of it. Default `all`. */
+  readonly only?: "all" | "events" | undefined;
+}
+
+const CHECKED: readonly unknown[] = ["all", "events"];
 const DEFAULT_TRANSACTION_TIMEOUT_MS = 5_000;
 const ULID_RANDOM_BYTES = 10;
 
@@ -108,6 +120,7 @@ export class FlowStore {
   readonly #context: StoreContext;
   readonly #temporary: string | null;
   readonly #told: Told;
+  readonly #subscriptions: Subscriptions;
   #closing: Promise<void> | null = null;
 
   private constructor(root: string, settings: Settings, temporary: string | null) {
@@ -137,6 +150,7 @@ export class FlowStore {
       toIso,
       sleep: (ms) => sleep(ms),
       idsOf,
+      namesIds,
       onApplyPending: (paths) => {
         for (const { path, reason } of paths) this.#warnPending(path, reason);
       },
@@ -154,7 +168,10 @@ export class FlowStore {
       },
     };
     this.changes = new Changes(this.#context);
-    this.events = new Events(this.#context);
+    const types = new EventTypes();
+    const watch = new LogWatch((changed) => new FolderWatch(`${root}/${JOURNAL}`, changed));
+    this.#subscriptions = new Subscriptions(this.#context, { types, isAlive, watch });
+    this.events = new Events(this.#context, types, this.#subscriptions);
     this.features = new Features(this.#context, this.changes);
     this.locks = new Locks(this.#context, {
       project: new ProjectFolder(project),
@@ -255,9 +272,17 @@ export class FlowStore {
     }
   }
 
-  /** Looks at every file and says what is wrong. Writes nothing; empty when all is well. */
-  async check(): Promise<Finding[]> {
-    return this.#storage.read((view) => this.#findProblems(view));
+  /**
+   * Looks at every file and says what is wrong. Writes nothing; empty when all is well.
+   *
+   * @throws FlowError `BAD_REQUEST`.
+   */
+  async check(options: CheckOptions = {}): Promise<Finding[]> {
+    const { only = "all" } = requireOptions(options);
+    if (!CHECKED.includes(only)) throw badOption("only", only);
+    const findings = await this.#storage.read((view) => this.#findProblems(view));
+    if (only === "all") return findings;
+    return findings.filter(({ file }) => file === EVENTS || file.startsWith(`${EVENTS}/`));
   }
 
   /** Mends what can be mended without a loss; backs up what it changes; may be repeated. */
@@ -275,11 +300,14 @@ export class FlowStore {
       [LOCKS, LOCK_QUEUE].every((folder) => isReadable(view, folder)),
     );
     const locks = hasLocks ? await this.locks.holders() : [];
-    const events = (await this.#storage.eventsIfThere())?.events ?? [];
-    const decisions = events.filter(({ event }) => decisionIn(event) !== null).length;
-    const coordination = await this.#storage.read((view) => coordinationOf(view, locks, decisions));
-    const { journal, log } = this.#storage;
-    const extents = [...log.extents().values()];
+    const reader = await this.#storage.readerIfThere();
+    const decisions = (reader?.ofType(DECISION) ?? []).filter(
+      ({ event }) => decisionIn(event) !== null,
+    );
+    const coordination = await this.#storage.read((view) =>
+      coordinationOf(view, locks, decisions.length),
+    );
+    const { journal } = this.#storage;
     const problems = await this.#storage.read((view) =>
       findStateProblems(this.#storage, view, this.#settings),
     );
@@ -296,11 +324,10 @@ export class FlowStore {
       features,
       ...coordination,
       events: {
-        total: events.length,
-        provisional: events.filter(({ provisional }) => provisional).length,
-        segments: names.filter((name) => name.endsWith(".jsonl")).length,
-        bytes: extents.reduce((sum, [bytes]) => sum + bytes, 0),
-        lastSequence: events.at(-1)?.sequence ?? 0,
+        ...(reader?.count() ?? { total: 0, provisional: 0 }),
+        segments: segmentsIn(names).length,
+        bytes: reader?.bytes ?? 0,
+        lastSequence: reader?.last?.sequence ?? 0,
         epoch: journal.header?.epoch ?? null,
       },
       journal: { bytes: journal.size, pending: pending.length },
@@ -320,7 +347,8 @@ export class FlowStore {
   }
 
   async #end(): Promise<void> {
-    await this.#storage.close();
+    const subscriptions = this.#subscriptions;
+    await this.#storage.close(subscriptions.isUsed ? () => subscriptions.end() : null);
     if (this.#temporary !== null) removeTemporaryFolder(this.#temporary);
   }
 
@@ -347,16 +375,6 @@ export class FlowStore {
       message: `The change is kept and ${path} follows: ${reason}`,
     });
   }
-}
-
-/** The root for a folder: itself, its `.flow`, or that of a folder above it. */
-function findRoot(start: string): string | null {
-  if (start.endsWith(`/${ROOT_NAME}`) && isFile(`${start}/${MANIFEST}`)) return start;
-  for (const folder of upwards(start)) {
-    const root = folder === "/" ? `/${ROOT_NAME}` : `${folder}/${ROOT_NAME}`;
-    if (isFolder(root) && isFile(`${root}/${MANIFEST}`)) return root;
-  }
-  return null;
 }
 
 function requireFolderName(dir: unknown): string | undefined {

@@ -5,6 +5,7 @@ export type { FlowErrorCode, FlowErrorJson, FlowErrorOptions } from "./errors.ts
 export type { Finding } from "./finding.ts";
 export { FlowStore } from "./flow-store.ts";
 export type {
+  CheckOptions,
   Durability,
   FlowStoreOptions,
   FlowStoreStatus,
@@ -38,7 +39,27 @@ export { featureToTask, taskToFeature } from "./model/task-sync.ts";
 export type { Task, TaskFeature, TaskInput } from "./model/task-sync.ts";
 export type { ChangeNote } from "./stores/context.ts";
 export type { Changes, LogEventInput } from "./stores/changes.ts";
-export type { EventQuery, Events, StoredEvent } from "./stores/events.ts";
+export { PEON_EVENT_TYPES } from "./model/event-types.ts";
+export type {
+  EventTypeOptions,
+  SchemaIssue,
+  SchemaVerdict,
+  StandardSchema,
+  Upcast,
+  UpcastEvent,
+} from "./model/event-types.ts";
+export type { ExpectedVersion, NewEvent, NewStreamEvent, VersionMismatch } from "./model/events.ts";
+export type { AppendAllOptions, Appended, AppendOptions } from "./stores/event-appends.ts";
+export type {
+  ArchivedSegment,
+  ArchiveEventsOptions,
+  ArchiveReport,
+  KeptSegment,
+} from "./stores/event-archive.ts";
+export type { Aggregate, CountOptions, EventQuery, Events, LoadOptions } from "./stores/events.ts";
+export type { SaveSnapshotInput, Snapshot } from "./stores/snapshots.ts";
+export type { StoredEvent } from "./stores/stored-events.ts";
+export type { SubscribeOptions, SubscriptionItem } from "./stores/subscriptions.ts";
 export type {
   ClaimFeatureOptions,
   ClaimNextOptions,

@@ -1,8 +1,9 @@
-/** What `init` writes: the same bytes whoever runs it, so that two inits merge. */
+/** What `init` writes: the same bytes whoever runs it, so that two inits merge. And where it is found. */
 
 import { FlowError } from "./errors.ts";
 import type { Disk } from "./disk/disk.ts";
 import { replaceFile } from "./disk/replace.ts";
+import { isFile, isFolder, upwards } from "./disk/roots.ts";
 import { SHAPES } from "./model/kinds.ts";
 import { featureJsonSchema } from "./model/schema.ts";
 import { jsonSchemaOf } from "./model/shape.ts";
@@ -16,6 +17,7 @@ import {
   LOCAL,
   LOCAL_IGNORE,
   MANIFEST,
+  ROOT_NAME,
   SCHEMA,
   TRACKED_FOLDERS,
 } from "./storage/layout.ts";
@@ -114,4 +116,14 @@ export function readManifest(disk: Disk): number | null {
     );
   }
   return format;
+}
+
+/** The root for a folder: itself, its `.flow`, or that of a folder above it. */
+export function findRoot(start: string): string | null {
+  if (start.endsWith(`/${ROOT_NAME}`) && isFile(`${start}/${MANIFEST}`)) return start;
+  for (const folder of upwards(start)) {
+    const root = folder === "/" ? `/${ROOT_NAME}` : `${folder}/${ROOT_NAME}`;
+    if (isFolder(root) && isFile(`${root}/${MANIFEST}`)) return root;
+  }
+  return null;
 }

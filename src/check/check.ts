@@ -9,6 +9,7 @@ import { MANAGED_BLOCKS, readManifest, schemaFiles, withBlock } from "../init.ts
 import { isFlowError, type FlowError } from "../errors.ts";
 import {
   CHECKPOINTS,
+  CURSORS,
   DOCUMENT_FOLDERS,
   EVENTS,
   FEATURES,
@@ -27,9 +28,10 @@ import {
   QUARANTINE,
   SCHEMA,
   SCOUT_CACHE,
+  segmentsIn,
+  SNAPSHOTS,
   TRACKED_FOLDERS,
 } from "../storage/layout.ts";
-import { EventLog } from "../storage/event-log.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { isCheckpointFile } from "../stores/checkpoint-files.ts";
@@ -38,6 +40,7 @@ import { OUTPUT_SUFFIX } from "../stores/outputs.ts";
 import { findCheckpointProblems, findCopyProblems } from "./check-checkpoints.ts";
 import { findEventProblems } from "./check-events.ts";
 import { findFeatureProblems } from "./check-features.ts";
+import { findGroupProblems } from "./check-groups.ts";
 import { findLockProblems } from "./check-locks.ts";
 import { findNoteProblems } from "./check-notes.ts";
 import { findWorkProblems } from "./check-work.ts";
@@ -61,8 +64,8 @@ export function findProblems(
   view: Reading | Writing,
   surroundings: Surroundings,
 ): Finding[] {
-  const { disk, overlay } = storage;
-  const sight = sightOf(storage, view, new EventLog(disk, overlay));
+  const { disk } = storage;
+  const sight = sightOf(storage, view, true);
   return inOrder([
     ...manifestProblems(disk),
     ...managedFileProblems(disk),
@@ -78,7 +81,7 @@ export function findStateProblems(
   view: Reading | Writing,
   surroundings: Surroundings,
 ): Finding[] {
-  return inOrder(stateProblems(sightOf(storage, view, storage.log), surroundings));
+  return inOrder(stateProblems(sightOf(storage, view, false), surroundings));
 }
 
 function stateProblems(sight: Sight, { fileSystem, pipelinePhases }: Surroundings): Finding[] {
@@ -91,6 +94,7 @@ function stateProblems(sight: Sight, { fileSystem, pipelinePhases }: Surrounding
     ...findLockProblems(sight),
     ...findCheckpointProblems(sight),
     ...findEventProblems(sight),
+    ...findGroupProblems(sight),
     ...localProblems(storage, storage.disk),
     ...fileSystemProblems(fileSystem),
   ];
@@ -126,7 +130,10 @@ function manifestProblems(disk: Disk): Finding[] {
 }
 
 /** Folders in `local/` that their first file makes. */
-const OWN_FOLDERS = [QUARANTINE, LOCKS, LOCK_QUEUE, LOCK_LOG, SCOUT_CACHE, CHECKPOINTS];
+const OWN_FOLDERS = [
+  ...[QUARANTINE, LOCKS, LOCK_QUEUE, LOCK_LOG, SCOUT_CACHE, CHECKPOINTS],
+  ...[CURSORS, SNAPSHOTS],
+];
 
 /** Folders must be real ones: a link may lead out of the root. */
 function folderProblems(disk: Disk): Finding[] {
@@ -222,13 +229,14 @@ const ROOT_NAMES: ReadonlySet<string> = new Set([
 /** Files that are no documents: they do no harm, but nobody reads them either. */
 function foreignFiles(disk: Disk): Finding[] {
   // The log of locks is in files of the same kind.
-  const isSegmentName = (name: string): boolean => name.endsWith(LOG_SUFFIX);
+  const isLogName = (name: string): boolean => name.endsWith(LOG_SUFFIX);
+  const isSegmentName = (name: string): boolean => segmentsIn([name]).length > 0;
   const isOutputName = (name: string): boolean =>
     name.endsWith(OUTPUT_SUFFIX) && !name.startsWith(".");
   // Whatever else stands in place of an epic's folder is a finding of its own.
   const epics = namesIn(disk, GAPS).filter((name) => !name.startsWith("."));
   const flat = DOCUMENT_FOLDERS.filter((folder) => folder !== GAPS && folder !== OUTPUTS);
-  const own = [LOCKS, LOCK_QUEUE, SCOUT_CACHE];
+  const own = [LOCKS, LOCK_QUEUE, SCOUT_CACHE, CURSORS, SNAPSHOTS];
   const folders = [...flat, ...epics.map((epic) => inFolder(GAPS, epic)), ...own];
   const schemas = schemaFiles();
   return [
@@ -236,7 +244,7 @@ function foreignFiles(disk: Disk): Finding[] {
     ...foreignIn(disk, SCHEMA, (name) => schemas.has(name)),
     ...foreignIn(disk, FEATURES, isDocumentName),
     ...foreignIn(disk, EVENTS, isSegmentName),
-    ...foreignIn(disk, LOCK_LOG, isSegmentName),
+    ...foreignIn(disk, LOCK_LOG, isLogName),
     ...folders.flatMap((folder) => foreignIn(disk, folder, isDocumentName)),
     ...foreignIn(disk, OUTPUTS, isOutputName),
     ...foreignIn(disk, GAPS, (name) => epics.includes(name)),

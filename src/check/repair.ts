@@ -13,7 +13,6 @@ import { changeDraft } from "../stores/change-events.ts";
 import type { StoreContext } from "../stores/context.ts";
 import { uidMadeOf } from "../stores/feature-names.ts";
 import { makeFolders } from "../storage/apply.ts";
-import { EventLog } from "../storage/event-log.ts";
 import { patchJson } from "../storage/json-text.ts";
 import { BACKUP, FEATURES, folderOf, foldersOf, inFolder, nameOf } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -170,7 +169,7 @@ function patch(
 /** Logs the states that no event tells of, as the files say now. */
 function acknowledgeAll(write: Writing, context: StoreContext, paths: ReadonlySet<string>): void {
   const { storage } = context;
-  const { log } = sightOf(storage, write, new EventLog(storage.disk, storage.overlay));
+  const { log } = sightOf(storage, write, true);
   if (log === null) return;
   for (const state of unexplainedStates(log, featureFilesOf(write).files)) {
     if (!state.isAlone || !paths.has(state.file)) continue;

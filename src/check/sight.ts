@@ -5,7 +5,7 @@ import type { FeatureDocument } from "../model/schema.ts";
 import { decodeFeature } from "../stores/feature-decode.ts";
 import { documentsOf } from "../stores/feature-files.ts";
 import { idInName } from "../stores/feature-names.ts";
-import type { EventLog, LogLook } from "../storage/event-log.ts";
+import type { IndexedReader } from "../storage/indexed-reader.ts";
 import { repeatedKeys } from "../storage/json-text.ts";
 import { EVENTS, nameOf } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -16,16 +16,14 @@ export interface Sight {
   readonly storage: Storage;
   readonly view: Reading | Writing;
   /** `null` where `events` is a link or a file: nothing is read through it. */
-  readonly log: LogLook | null;
+  readonly log: IndexedReader | null;
 }
 
-/** What `view` and `log` show together. */
-export function sightOf(storage: Storage, view: Reading | Writing, log: EventLog): Sight {
-  const { disk, files, journal } = storage;
-  if (disk.stat(EVENTS)?.isDirectory() === false) return { storage, view, log: null };
-  const names = view.names(EVENTS);
-  log.refresh(names, files.freshSince(), files.lookedAt(EVENTS));
-  return { storage, view, log: log.look(journal.ledger) };
+/** What `view` and the log show together; `isFresh`: by a look at every line. */
+export function sightOf(storage: Storage, view: Reading | Writing, isFresh: boolean): Sight {
+  if (storage.disk.stat(EVENTS)?.isDirectory() === false) return { storage, view, log: null };
+  const log = isFresh ? storage.freshReaderIn(view) : storage.readerIn(view);
+  return { storage, view, log };
 }
 
 /** A feature's file that can be used, a tombstone's too. */

@@ -5,7 +5,7 @@ import { uidOf, wordOf, type FeatureWord } from "../model/feature.ts";
 import type { FeatureEventDraft } from "../model/feature-world.ts";
 import type { FeatureDocument } from "../model/schema.ts";
 import { changeOf, featureStream } from "../stores/change-events.ts";
-import type { LogLook } from "../storage/event-log.ts";
+import type { IndexedReader } from "../storage/indexed-reader.ts";
 import type { FeatureFile } from "./sight.ts";
 
 /** A feature whose file says something else than its events. */
@@ -33,8 +33,10 @@ const NAME_IT: ReadonlySet<string> = new Set(["status_change", "restored"]);
 const STATUS_WORDS: ReadonlySet<unknown> = new Set(["pending", "in_progress", "completed"]);
 
 /** States that no event tells of: somebody edited a file, or events were taken away. */
-export function unexplainedStates(log: LogLook, files: readonly FeatureFile[]): Unexplained[] {
-  const told = toldBy(log);
+export function unexplainedStates(
+  log: IndexedReader,
+  files: readonly FeatureFile[],
+): Unexplained[] {
   const bearers = new Map<string, number>();
   for (const { document } of files) {
     if (document.uid !== undefined) {
@@ -42,7 +44,7 @@ export function unexplainedStates(log: LogLook, files: readonly FeatureFile[]): 
     }
   }
   return files.flatMap(({ file, document }) => {
-    const says = told.get(featureStream(uidOf(document)));
+    const says = toldBy(log, featureStream(uidOf(document)));
     const is = wordOf(document);
     if (says === is) return [];
     // A document without a uid gets one of its own before anything is logged for it.
@@ -52,7 +54,7 @@ export function unexplainedStates(log: LogLook, files: readonly FeatureFile[]): 
 }
 
 /** {@link unexplainedStates} as findings. */
-export function unexplained(log: LogLook, files: readonly FeatureFile[]): Finding[] {
+export function unexplained(log: IndexedReader, files: readonly FeatureFile[]): Finding[] {
   return unexplainedStates(log, files).map(({ file, is, says, isAlone }) => {
     const why = says === undefined ? "no event tells of it" : `the last event says ${says}`;
     return {
@@ -77,16 +79,15 @@ export function acknowledgement({ document, is, says }: Unexplained): FeatureEve
     : { ...subject, eventType: "status_change", ...state, oldValue: says ?? null };
 }
 
-function toldBy({ events }: LogLook): ReadonlyMap<string, FeatureWord> {
-  const told = new Map<string, FeatureWord>();
-  const inOrder = [...events].sort((a, b) => (a.event.id < b.event.id ? -1 : 1));
-  for (const { event } of inOrder) {
+/** What the last event that says anything of a feature's state says. */
+function toldBy(log: IndexedReader, stream: string): FeatureWord | undefined {
+  for (const event of log.newestFirst("stream", stream)) {
     const change = changeOf(event);
     if (change === null) continue;
     const { eventType, field, newValue } = change;
     const isNamed = NAME_IT.has(eventType) && field === "status" && STATUS_WORDS.has(newValue);
     const word = isNamed ? (newValue as FeatureWord) : LEAVES.get(eventType);
-    if (word !== undefined) told.set(event.stream, word);
+    if (word !== undefined) return word;
   }
-  return told;
+  return undefined;
 }

@@ -44,7 +44,10 @@ export function findCommand(argv: readonly string[]): Invocation {
       continue;
     }
     const command: string = group === null ? word : `${group} ${word}`;
-    if (Object.hasOwn(REGISTRY, command))
+    const following = argv[at + 1] ?? "";
+    // Some words are a command and begin others: `events`, `events replay`.
+    const goesOn = Object.hasOwn(REGISTRY, `${command} ${following}`);
+    if (Object.hasOwn(REGISTRY, command) && !goesOn)
       return { command, rest: [...rest, ...argv.slice(at + 1)] };
     if (!GROUPS.has(command)) refuseCommand(command, group);
     group = command;

@@ -301,7 +301,23 @@ export const REGISTRY: Registry = {
   },
   events: {
     summary: "Show the newest events of the store",
-    load: async () => (await import("./commands/history.ts")).events,
+    load: async () => (await import("./commands/events.ts")).events,
+  },
+  "events replay": {
+    summary: "Show the state of a stream after each of its events",
+    load: async () => (await import("./commands/events-replay.ts")).replay,
+  },
+  "events archive": {
+    summary: "Pack closed segments of the log by gzip",
+    load: async () => (await import("./commands/events-archive.ts")).archive,
+  },
+  "events verify": {
+    summary: "Read every line of the log and compare its checksum",
+    load: async () => (await import("./commands/store.ts")).verify,
+  },
+  watch: {
+    summary: "Print events as they come, from any process",
+    load: async () => (await import("./commands/events-watch.ts")).watch,
   },
   demo: {
     summary: "Watch agents build a plan together, one of them killed, and the proof",

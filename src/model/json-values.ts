@@ -106,6 +106,17 @@ export function copyJson(value: unknown): unknown {
   return copy;
 }
 
+/** A copy whose keys stand in one order, whoever wrote them: equal values are written alike. */
+export function inKeyOrder(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(inKeyOrder);
+  const copy = {};
+  for (const [key, inner] of Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (inner !== undefined) setOwn(copy, key, inKeyOrder(inner));
+  }
+  return copy;
+}
+
 /** Whether two JSON values are written alike; the order of keys counts, because people see it. */
 export function sameJson(left: unknown, right: unknown): boolean {
   return left === right || JSON.stringify(left) === JSON.stringify(right);

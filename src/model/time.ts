@@ -28,3 +28,23 @@ export function isIso(text: unknown): text is string {
   // Date.parse takes 30 February for 1 March: only a round trip shows that the day exists.
   return !Number.isNaN(ms) && new Date(ms).toISOString() === text;
 }
+
+const MOMENT =
+  /^\d{4}-\d{2}-\d{2}(?<time>T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?<zone>Z|[+-]\d{2}:\d{2})?)?$/;
+
+/**
+ * The instant (ms since 1970, UTC) that a person or a program wrote as ISO 8601, a date alone at its
+ * beginning. Without a zone it is UTC: the same text is the same instant on every machine.
+ *
+ * @returns `null` for what is no such text, or no time that exists.
+ */
+export function momentMs(text: string): number | null {
+  const groups = MOMENT.exec(text)?.groups;
+  if (groups === undefined) return null;
+  const isWithoutZone = groups["time"] !== undefined && groups["zone"] === undefined;
+  const ms = Date.parse(isWithoutZone ? `${text}Z` : text);
+  if (!(ms >= EARLIEST_MS && ms <= LATEST_MS)) return null;
+  // 30 February is parsed as a day in March.
+  const day = text.slice(0, "2026-11-21".length);
+  return new Date(Date.parse(day)).toISOString().startsWith(day) ? ms : null;
+}

@@ -111,18 +111,18 @@ export function applyPending(context: ApplyContext): StuckPath[] {
     }
   }
   const before = entries.flatMap(({ record, stuck: paths }) =>
-    [...paths].map((path) => `${record.n} ${path}`),
+    [...paths].map((path) => [record.n, path] as const),
   );
-  const now = stuck.map(({ n, path }) => `${n} ${path}`);
+  const isStuck = ([n, path]: readonly [number, string]): boolean =>
+    stuck.some((one) => one.n === n && one.path === path);
+  const freed = before.filter((one) => !isStuck(one));
   const nothingNew =
     entries.every(({ appliedIn }) => appliedIn === context.bootId) &&
-    before.length === now.length &&
-    before.every((text) => now.includes(text));
+    freed.length === 0 &&
+    before.length === stuck.length;
   if (!nothingNew) {
-    journal.mark(
-      journal.ok,
-      stuck.map(({ n, path }) => [n, path] as const),
-    );
+    const now = stuck.map(({ n, path }) => [n, path] as const);
+    journal.mark(journal.ok, now, freed);
   }
   return stuck;
 }

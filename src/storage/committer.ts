@@ -13,6 +13,7 @@ import { isFault, type Document } from "./files.ts";
 import { JOURNAL_VERSION, pathOf, type CommitRecord, type FileChange } from "./journal-lines.ts";
 import { EVENTS, folderOf, LOCAL_IGNORE } from "./layout.ts";
 import { localLogChanges } from "./local-log.ts";
+import { archiveSegments, type ArchiveOptions, type ArchiveReport } from "./log-archive.ts";
 import { LogWriter } from "./log-writer.ts";
 import { OpenLogs } from "./open-logs.ts";
 import { goneOutcome } from "./outcome.ts";
@@ -56,6 +57,11 @@ export class Committer implements WriteBase {
     return this.#logWriter.ids;
   }
 
+  /** The number that the next event gets, as of the last attempt. */
+  get nextSequence(): number {
+    return this.#logWriter.nextSequence;
+  }
+
   get #sync(): boolean {
     return this.#options.durability !== "none";
   }
@@ -68,6 +74,11 @@ export class Committer implements WriteBase {
    */
   get isReady(): boolean {
     return this.#fence?.hasFallen === false;
+  }
+
+  /** Once something is known to have vanished; {@link isReady} knows it from then on. */
+  lookAtFence(): void {
+    this.#fence?.stands();
   }
 
   /** Makes the journal and the files agree; raises the fence where there is none. */
@@ -113,15 +124,32 @@ export class Committer implements WriteBase {
     return this.#upkeep.raiseFloor(pause, mostFiles);
   }
 
+  /** Under the guard: packs closed segments. Everything applied is synced first, so that no commit comes back to one. */
+  archive(options: ArchiveOptions): ArchiveReport {
+    const fence = this.#fence;
+    if (fence === null) return { archived: [], kept: [] };
+    if (!options.dryRun) this.#upkeep.shorten(0);
+    this.#openLogs.closeAll();
+    const { toIso, wallMs, beat } = this.#options;
+    const nowIso = (agoMs: number): string => toIso(wallMs() - agoMs);
+    const { disk, journal, files, overlay, log, readers, lastEvents } = this.#storage;
+    const parts = { disk, journal, files, overlay, log, readers, lastEvents };
+    const report = archiveSegments({ ...parts, nowIso, sync: this.#sync, beat }, fence, options);
+    files.distrust();
+    log.distrust();
+    lastEvents.distrust();
+    return report;
+  }
+
   /** Takes the fence down. */
   end(): void {
     const fence = this.#fence;
     this.#fence = null;
-    this.#openLogs.closeAll();
     try {
+      this.#openLogs.closeAll();
       fence?.lower();
     } catch (error) {
-      // The next fence sweeps what could not be removed.
+      // The next fence sweeps what could not be removed; what was written is in the journal.
       if (!isFlowError(error, "IO")) throw error;
     }
   }
@@ -244,6 +272,8 @@ export class Committer implements WriteBase {
     this.#logWriter.committed();
     if (epoch !== journal.epoch) throw goneOutcome();
     if (durability === "relaxed") {
+      // Nothing was renamed that would have shown it: this look is the only one before the answer.
+      if (journal.isOver(epoch)) throw goneOutcome();
       this.hasDeferred = true;
       return "kept";
     }

@@ -3,11 +3,12 @@
  * checksum over all that stands before it. The first line of a segment is its header.
  */
 
-import { checksum } from "./hash.ts";
+import { checksum, isChecksumAt } from "./hash.ts";
 import { splitLines } from "./journal-lines.ts";
+import { LOST_BYTE } from "./packed-lines.ts";
 import type { NumberedEvent } from "./view.ts";
 
-/** Version of the lines written here. */
+/** Version of a payload's shape, unless the event says another. */
 export const EVENT_SCHEMA_VERSION = 1;
 
 /** An event as its line holds it; neither sequence nor version is in the line. */
@@ -62,7 +63,7 @@ export function linesOf(events: readonly NumberedEvent[]): EventLine[] {
     id,
     stream: draft.stream,
     type: draft.type,
-    schemaVersion: EVENT_SCHEMA_VERSION,
+    schemaVersion: draft.schemaVersion ?? EVENT_SCHEMA_VERSION,
     createdAt,
     txId,
     n: index + 1,
@@ -88,14 +89,28 @@ export function encodeSegmentHeader(header: SegmentHeader): string {
   return sealLine(header);
 }
 
-/** The body of a line whose checksum is right, without its seal; `null` for a damaged one. */
-function bodyOf(line: Buffer): string | null {
-  if (line.length < SEAL_BYTES + EMPTY_OBJECT_BYTES) return null;
-  const at = line.length - SEAL_BYTES;
-  const seal = line.toString("latin1", at);
-  const body = line.subarray(0, at);
-  if (seal !== `${SEAL_START}${checksum(body)}"}`) return null;
-  return body.toString("utf8");
+const SEAL_START_BYTES = Buffer.from(SEAL_START);
+const QUOTE = 34;
+
+/** Whether a line ends with the checksum of what stands before. */
+function isSealed(line: Buffer, at: number): boolean {
+  if (at < EMPTY_OBJECT_BYTES) return false;
+  for (let index = 0; index < SEAL_START_BYTES.length; index += 1) {
+    if (line[at + index] !== SEAL_START_BYTES[index]) return false;
+  }
+  if (line[line.length - 2] !== QUOTE || line[line.length - 1] !== CLOSING_BRACE) return false;
+  return isChecksumAt(line, at + SEAL_START_BYTES.length, at);
+}
+
+const CLOSING_BRACE = 125;
+
+/** The JSON of a line without its seal: put together in place, which is faster than two texts. */
+function jsonOf(line: Buffer, at: number): string {
+  const comma = line[at] ?? 0;
+  line[at] = CLOSING_BRACE;
+  const json = line.toString("utf8", 0, at + 1);
+  line[at] = comma;
+  return json;
 }
 
 /** What a line is: an event, a header, or damaged in a way that can be told. */
@@ -106,11 +121,11 @@ export type ReadLine =
 
 /** Reads one line without its LF. */
 export function decodeEventLine(line: Buffer): ReadLine {
-  const body = bodyOf(line);
-  if (body === null) return { kind: "damaged", why: whyDamaged(line) };
+  const at = line.length - SEAL_BYTES;
+  if (!isSealed(line, at)) return { kind: "damaged", why: whyDamaged(line) };
   let value: Partial<EventLine & SegmentHeader>;
   try {
-    value = JSON.parse(`${body}}`) as Partial<EventLine & SegmentHeader>;
+    value = JSON.parse(jsonOf(line, at)) as Partial<EventLine & SegmentHeader>;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     return { kind: "damaged", why: "it is not JSON, though its checksum fits: no store wrote it" };
@@ -128,7 +143,10 @@ function isEvent(value: Partial<EventLine>): value is EventLine {
   return (
     typeof id === "string" &&
     ULID.test(id) &&
-    [stream, type, createdAt, txId].every((text) => typeof text === "string") &&
+    typeof stream === "string" &&
+    typeof type === "string" &&
+    typeof createdAt === "string" &&
+    typeof txId === "string" &&
     Number.isSafeInteger(n) &&
     Number.isSafeInteger(of) &&
     Number(n) >= 1 &&
@@ -147,34 +165,54 @@ function headerOf(value: Partial<SegmentHeader>): SegmentHeader {
   };
 }
 
-/** The keys before the payload, as `encodeBatch` writes them. */
-const HEAD =
-  /^\{"id":"([0-9A-Z]{26})","stream":("(?:[^"\\]|\\.)*"),"type":("(?:[^"\\]|\\.)*"),"schemaVersion":(\d+),"createdAt":"([^"\\]*)","txId":"([^"\\]*)","n":(\d+),"of":(\d+)[,}]/;
+const TEXT = String.raw`("(?:[^"\\]|\\.)*")`;
+const OPTIONAL = ["agent", "source", "causedBy", "correlationId", "commandId"] as const;
+/** The keys before the metadata and the payload, as `encodeBatch` writes them. */
+const HEAD = new RegExp(
+  String.raw`^\{"id":"([0-9A-Z]{26})","stream":${TEXT},"type":${TEXT},"schemaVersion":(\d+),"createdAt":"([^"\\]*)","txId":"([^"\\]*)","n":(\d+),"of":(\d+)` +
+    OPTIONAL.map((key) => `(?:,"${key}":${TEXT})?`).join("") +
+    String.raw`,"(?:metadata|payload)":`,
+);
 /** A head that is longer is read as a whole line. */
 const HEAD_BYTES = 512;
 
-/** Reads the keys before the payload: three times as fast, for who needs no more. */
+/** Reads all but metadata and payload: twice as fast, for who needs no more. */
 export function decodeEventHead(line: Buffer): ReadLine {
   const at = line.length - SEAL_BYTES;
   if (at < EMPTY_OBJECT_BYTES) return decodeEventLine(line);
   const head = HEAD.exec(line.toString("utf8", 0, Math.min(at, HEAD_BYTES)));
   if (head === null) return decodeEventLine(line);
-  if (line.toString("latin1", at) !== `${SEAL_START}${checksum(line.subarray(0, at))}"}`) {
-    return decodeEventLine(line);
-  }
+  if (!isSealed(line, at)) return decodeEventLine(line);
   const [, id = "", stream = "", type = "", schemaVersion, createdAt = "", txId = "", n, of] = head;
-  const event = {
+  const event: EventLine = {
     id,
-    stream: JSON.parse(stream) as string,
-    type: JSON.parse(type) as string,
+    stream: textIn(stream),
+    type: textIn(type),
     schemaVersion: Number(schemaVersion),
     createdAt,
     txId,
     n: Number(n),
     of: Number(of),
+    ...optionalIn(head),
     payload: null,
   };
   return { kind: "event", event };
+}
+
+/** Groups of the head before the optional ones. */
+const FIRST_OPTIONAL = 9;
+
+function optionalIn(head: RegExpExecArray): Partial<EventLine> {
+  const found: Record<string, string> = {};
+  for (const [index, key] of OPTIONAL.entries()) {
+    const text = head[FIRST_OPTIONAL + index];
+    if (text !== undefined) found[key] = textIn(text);
+  }
+  return found;
+}
+
+function textIn(json: string): string {
+  return json.includes("\\") ? (JSON.parse(json) as string) : json.slice(1, -1);
 }
 
 function whyDamaged(line: Buffer): string {
@@ -183,6 +221,7 @@ function whyDamaged(line: Buffer): string {
     return "it is a conflict marker of a merge";
   }
   if (line.includes(0)) return "it holds zero bytes";
+  if (line.includes(LOST_BYTE)) return "the packed bytes that held it are damaged";
   try {
     JSON.parse(line.toString("utf8"));
     return "its checksum does not fit: it was changed after it was written";

@@ -57,7 +57,7 @@ export class Fence {
   }
 
   /** Writes a temporary file, to be renamed into place. */
-  stage(data: string): string {
+  stage(data: string | Buffer): string {
     this.#count += 1;
     const path = inFolder(this.#folder, String(this.#count));
     this.#disk.create(path, data);

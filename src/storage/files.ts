@@ -177,14 +177,14 @@ export class Files {
   ): FileEntry | FileFault | null {
     const entry = stat === null ? null : this.#entryOf(path, stat, seen?.entry ?? null);
     // A look that says nothing new may follow at once where the file was still when it was read.
-    const settled = stat !== null && this.#isStill(Math.max(stat.mtimeMs, stat.ctimeMs));
+    const settled = stat !== null && this.isStill(Math.max(stat.mtimeMs, stat.ctimeMs));
     if (seen === undefined) this.#files.set(path, { entry, lookedAt, settled });
     else Object.assign(seen, { entry, lookedAt, settled });
     return entry;
   }
 
   /** Whether what changed at `changedMs` will bear another time when it changes once more. */
-  #isStill(changedMs: number): boolean {
+  isStill(changedMs: number): boolean {
     // Finer clocks give a whole second as well, once in thousands of times: it is read once more.
     const isCoarse = changedMs % SECOND_MS === 0;
     const racyMs = isCoarse ? Math.max(this.#racyMs, RACY_COARSE_MS) : this.#racyMs;
@@ -225,7 +225,7 @@ export class Files {
     }
     const listed = this.#disk.list(folder) ?? [];
     const same = seen !== undefined && sameNames(seen.names, listed);
-    const settled = stat !== null && this.#isStill(stat.mtimeMs);
+    const settled = stat !== null && this.isStill(stat.mtimeMs);
     const names = same ? seen.names : listed;
     const version = (seen?.version ?? 0) + 1;
     this.#folders.set(folder, { names, stat, lookedAt, settled, version });

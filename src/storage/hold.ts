@@ -138,6 +138,7 @@ export class Hold {
     this.#stopTimer("linger");
     for (let tries = 0; ; tries += 1) {
       try {
+        if (tries > 0) this.#committer.lookAtFence();
         if (!this.isReady()) {
           await this.letGo();
           this.#makeFolders();

@@ -101,6 +101,9 @@ export interface CarriedRecord {
   readonly stuck: readonly string[];
 }
 
+/** Paths, each with the number of the commit that waits for it. */
+export type StuckPaths = readonly (readonly [n: number, path: string])[];
+
 export type JournalLine =
   | JournalHeader
   | CommitRecord
@@ -119,7 +122,9 @@ export type JournalLine =
       readonly n: number;
       readonly id: string;
       readonly boot: string;
-      readonly stuck?: readonly (readonly [n: number, path: string])[];
+      readonly stuck?: StuckPaths;
+      /** Those that were stuck and are no more. One that its writer knew nothing of stays stuck. */
+      readonly freed?: StuckPaths;
     }
   /** Everything up to `n` is in the files and synced. */
   | { readonly kind: "floor"; readonly v: number; readonly n: number; readonly id: string }

@@ -30,6 +30,8 @@ const COPIED = "copied";
 
 const NO_PATHS: ReadonlySet<string> = new Set();
 
+type Mark = Extract<JournalLine, { kind: "mark" }>;
+
 export class JournalState {
   readonly #listener: JournalListener;
   readonly #bootId: string;
@@ -100,7 +102,7 @@ export class JournalState {
         if (this.#isOnChain(line.n, line.id) && !this.poisoned) this.#takeOk(line.n, line.synced);
         break;
       case "mark":
-        if (line.n <= this.ok) this.#takeMark(line.n, line.boot, line.stuck ?? []);
+        if (line.n <= this.ok) this.#takeMark(line);
         break;
       case "floor":
         if (line.n <= this.ok) this.#takeFloor(line.n);
@@ -145,15 +147,17 @@ export class JournalState {
     this.#tell();
   }
 
-  #takeMark(n: number, boot: string, stuck: readonly (readonly [number, string])[]): void {
+  #takeMark({ n, boot, stuck = [], freed = [] }: Mark): void {
     const mark = this.copied ? COPIED : boot;
-    let freed = false;
+    for (const [k, path] of freed) {
+      const entry = this.window.get(k);
+      if (entry === undefined) continue;
+      entry.stuck = new Set([...entry.stuck].filter((one) => one !== path));
+    }
     for (const [k, entry] of this.#unfinished) {
       if (k > n) continue;
-      freed ||= entry.stuck.size > 0;
       entry.appliedIn = mark;
-      entry.stuck = NO_PATHS;
-      if (mark === this.#bootId) this.#unfinished.delete(k);
+      if (mark === this.#bootId && entry.stuck.size === 0) this.#unfinished.delete(k);
       this.#listener.applied(entry.record);
     }
     for (const [k, path] of stuck) {
@@ -162,7 +166,7 @@ export class JournalState {
       entry.stuck = new Set([...entry.stuck, path]);
       this.#unfinished.set(k, entry);
     }
-    if (freed) this.#dropBelowFloor();
+    if (freed.length > 0) this.#dropBelowFloor();
   }
 
   #takeFloor(n: number): void {

@@ -22,6 +22,7 @@
  * | rotation by a seal that competes for a number | a paused writer appends to the old file after its copy was taken |
  * | the old file stays until the new one holds a synced record of its own | a power cut leaves neither |
  * | a mark counts in its boot only | a rename that was not synced is believed to have happened |
+ * | a mark frees the stuck paths that it names alone | a sync that failed beside a commit is forgotten with that commit's mark |
  * | a line is whole by its checksum, not by its last LF | a line cut by one byte, answered as failed, is completed by the LF of the next |
  * | no rotation past a record without `ok` | the successor leaves it out, and its writer believes it won |
  */
@@ -35,6 +36,7 @@ import {
   type CommitRecord,
   type JournalHeader,
   type JournalLine,
+  type StuckPaths,
 } from "./journal-lines.ts";
 import { folderOf, inFolder, JOURNAL, LOCAL } from "./layout.ts";
 import { fileName, FIRST_FILES, removeReplaced } from "./journal-files.ts";
@@ -247,8 +249,8 @@ export class Journal extends JournalReader {
     }
   }
 
-  /** Says that everything up to `n` is in the files, but for `stuck`. */
-  mark(n: number, stuck: readonly (readonly [number, string])[]): void {
+  /** Says that everything up to `n` is in the files, but for `stuck` and what was stuck and is not `freed`. */
+  mark(n: number, stuck: StuckPaths, freed: StuckPaths = []): void {
     const id = this.window.get(n)?.record.id ?? this.head.id;
     const line: JournalLine = {
       kind: "mark",
@@ -257,6 +259,7 @@ export class Journal extends JournalReader {
       id,
       boot: this.options.bootId,
       ...(stuck.length > 0 ? { stuck } : {}),
+      ...(freed.length > 0 ? { freed } : {}),
     };
     const bytes = encodeLine(line);
     this.#writable().write(bytes);

@@ -10,8 +10,9 @@ import { isFlowError } from "../errors.ts";
 import { decodeEventHead, type EventLine } from "./event-lines.ts";
 import { checksum } from "./hash.ts";
 import type { FileChange } from "./journal-lines.ts";
-import { CACHE, inFolder, LOG_SUFFIX } from "./layout.ts";
-import { JOINT_BYTES, openSegment, readFrom, Segments } from "./segments.ts";
+import { CACHE, inFolder, segmentsIn } from "./layout.ts";
+import { openSegment } from "./segment-files.ts";
+import { JOINT_BYTES, Segments } from "./segments.ts";
 import type { Overlay } from "./overlay.ts";
 
 /** When so much of the log is not in the cache (10 ms to read), a writer writes it anew. */
@@ -94,7 +95,7 @@ export class LastEvents {
     const cache = this.#readCache();
     if (cache === null) return;
     const segments = Object.entries(cache.segments);
-    const there = new Set(names);
+    const there = new Set(segmentsIn(names));
     if (
       !segments.every(
         ([name, [bytes, , joint]]) => there.has(name) && this.#holds(name, bytes, joint),
@@ -128,13 +129,13 @@ export class LastEvents {
 
   /** Whether a segment still begins with what the cache was made of, by the bytes at its end. */
   #holds(name: string, bytes: number, joint: string): boolean {
-    const handle = openSegment(this.#disk, name);
-    if (handle === null) return false;
+    const segment = openSegment(this.#disk, name);
+    if (segment === null) return false;
     try {
-      if (handle.stat().size < bytes) return false;
-      return checksum(readFrom(handle, Math.max(0, bytes - JOINT_BYTES), bytes)) === joint;
+      if (segment.size < bytes) return false;
+      return checksum(segment.read(Math.max(0, bytes - JOINT_BYTES), bytes)) === joint;
     } finally {
-      handle.close();
+      segment.close();
     }
   }
 
@@ -160,7 +161,7 @@ export class LastEvents {
     const segments: Record<string, readonly [number, number, string]> = {};
     let total = 0;
     for (const [name, { bytes, lines, joint, open }] of this.#segments.byName) {
-      if (!name.endsWith(LOG_SUFFIX) || open.length > 0) continue;
+      if (open.length > 0) continue;
       segments[name] = [bytes, lines, joint];
       total += bytes;
     }

@@ -43,6 +43,11 @@ export const SCOUT_CACHE = "local/scout-cache";
 /** With a folder for each checkpoint. */
 export const CHECKPOINTS = "local/checkpoints";
 
+/** How far groups of consumers have come in the log, one file each. */
+export const CURSORS = "local/cursors";
+/** States that streams came to, one file each; a cache. */
+export const SNAPSHOTS = "local/snapshots";
+
 /** Tracked folders that a first document makes. */
 export const DOCUMENT_FOLDERS = [
   PHASES,
@@ -62,6 +67,20 @@ export const LOCAL_FOLDERS = [LOCAL, JOURNAL, GUARD, GUARD_QUEUE, FENCE, CLAIMS,
 
 /** Logs end so: what they hold follows from all changes of them, in their order. */
 export const LOG_SUFFIX = ".jsonl";
+/** What the name of an archived segment has behind that. */
+export const PACKED_SUFFIX = ".gz";
+
+/** The segments whose files a folder names, each once: a plain file and an archived one are one. */
+export function segmentsIn(names: readonly string[]): string[] {
+  const found = new Set<string>();
+  for (const name of names) {
+    if (name.endsWith(LOG_SUFFIX)) found.add(name);
+    else if (name.endsWith(`${LOG_SUFFIX}${PACKED_SUFFIX}`)) {
+      found.add(name.slice(0, -PACKED_SUFFIX.length));
+    }
+  }
+  return [...found];
+}
 
 /** The path of `name` in `folder`. */
 export function inFolder(folder: string, name: string): string {

@@ -14,13 +14,16 @@ import { FRESH_MS } from "./files.ts";
 import { checksum } from "./hash.ts";
 import { TAIL_BYTES } from "./judge.ts";
 import type { FileChange, LedgerChange, Run } from "./journal-lines.ts";
-import { EVENTS, inFolder } from "./layout.ts";
+import { EVENTS, inFolder, segmentsIn } from "./layout.ts";
+import type { Ledger } from "./ledger.ts";
+import type { LogIndex } from "./log-index.ts";
 import type { OpenLog, OpenLogs } from "./open-logs.ts";
 import type { Parts, StorageOptions } from "./parts.ts";
+import { lengthOfSegment } from "./segment-files.ts";
 import type { IdSource, Writing } from "./view.ts";
 
 /** A segment is closed when it is this long: git stores each version of a file anew. */
-const SEGMENT_BYTES = 1024 * 1024;
+export const SEGMENT_BYTES = 1024 * 1024;
 /**
  * An id that git brought from further ahead of the clock than this is not followed. One of this
  * clone's own is, for ever: ids must rise, whatever its clock once said. The times in the lines
@@ -68,6 +71,12 @@ export class LogWriter {
     if (Object.keys(this.#foreign.numbered).length > 0) this.#foreignCheckedAt = -1;
   }
 
+  /** The number that the next event of this clone gets, behind what git brought. */
+  get nextSequence(): number {
+    const foreign = this.#foreign.runs.reduce((sum, run) => sum + run[1], 0);
+    return this.#storage.journal.ledger.nextSequence + foreign;
+  }
+
   readonly ids: IdSource = {
     eventId: (after) => {
       const { nowMs, newUlid, toIso } = this.#options;
@@ -88,39 +97,40 @@ export class LogWriter {
 
   /** Segments, or ends of segments, that bear no numbers yet: git brought them. */
   #lookForForeign(names: readonly string[]): Foreign {
-    const { disk, files, journal, log } = this.#storage;
+    const { disk, files, journal, log, readers } = this.#storage;
     const version = files.folderVersion(EVENTS);
     if (version === this.#foreignCheckedAt) return NOTHING_FOREIGN;
     const { ledger } = journal;
-    const isNumbered = (name: string): boolean => {
-      const size = disk.stat(inFolder(EVENTS, name))?.size ?? 0;
-      return size <= (ledger.numbered.get(name)?.[0] ?? 0);
-    };
-    if (names.every((name) => !name.endsWith(".jsonl") || isNumbered(name))) {
+    const isNumbered = (name: string): boolean =>
+      lengthOfSegment(disk, name) <= (ledger.numbered.get(name)?.[0] ?? 0);
+    if (segmentsIn(names).every(isNumbered)) {
       this.#foreignCheckedAt = version;
       return NOTHING_FOREIGN;
     }
     log.refresh(names, files.now(), files.lookedAt(EVENTS));
-    const provisional = log.look(ledger).events.filter((one) => one.provisional);
-    if (provisional.length === 0) this.#foreignCheckedAt = version;
+    const unnumbered = readers.unnumbered(ledger);
     const runs: [number, number, string, number][] = [];
     const ids = new Map<string, number>();
     const note = (kind: string, id: number): void =>
       void ids.set(kind, Math.max(id, ids.get(kind) ?? 0));
     // Git may take the segment away again, and what no file tells any more stays taken.
-    for (const segment of new Set(provisional.map((one) => one.segment)))
+    for (const segment of unnumbered.segments)
       for (const [kind, id] of Object.entries(log.idsIn(segment))) note(kind, id);
     let highest: string | null = null;
-    for (const { event, segment, line, sequence } of provisional) {
+    let sequence = ledger.nextSequence;
+    for (const { event, segment, line } of unnumbered.inOrder()) {
       for (const [kind, id] of this.#options.idsOf(event)) note(kind, id);
       const last = runs.at(-1);
       if (last !== undefined && last[2] === segment && last[3] + last[1] === line) last[1] += 1;
       else runs.push([sequence, 1, segment, line]);
+      sequence += 1;
       if (!this.#isFarAhead(event.id) && (highest === null || event.id > highest))
         highest = event.id;
     }
-    const extents = [...log.extents()].filter(([name]) => names.includes(name));
-    return { runs, numbered: Object.fromEntries(extents), lastEventId: highest, ids };
+    // What is left are second lines of events that have their number.
+    if (runs.length === 0) this.#foreignCheckedAt = version;
+    const numbered = Object.fromEntries(extentsBeyond(log, ledger));
+    return { runs, numbered, lastEventId: highest, ids };
   }
 
   /** The id's time, in base 32, against the clock's: no need to decode it. */
@@ -141,7 +151,6 @@ export class LogWriter {
     const { ledger } = this.#storage.journal;
     const foreign = this.#foreign;
     if (write.events.length === 0 && foreign.runs.length === 0) return null;
-    const foreignCount = foreign.runs.reduce((sum, run) => sum + run[1], 0);
     const numbered: Record<string, readonly [number, number]> = { ...foreign.numbered };
     const highest = (a: string | null, b: string | null): string | null =>
       (b ?? "") > (a ?? "") ? b : a;
@@ -153,7 +162,7 @@ export class LogWriter {
     if (first === undefined) return { runs: foreign.runs, numbered, lastEventId, own: ledger.own };
     const data = write.batches.map(encodeBatch).join("");
     const count = write.events.length;
-    const sequence = ledger.nextSequence + foreignCount;
+    const sequence = this.nextSequence;
     const head = this.#gitHead();
     const tail = checksum(Buffer.from(data).subarray(-TAIL_BYTES));
     const own = this.#appendable(head, hasDeferred);
@@ -226,6 +235,18 @@ export class LogWriter {
       ids: Object.fromEntries(ids) as Record<string, number>,
     });
   }
+}
+
+/** How far each segment is read, where the ledger does not say the same. */
+function extentsBeyond(
+  log: LogIndex,
+  ledger: Ledger,
+): (readonly [string, readonly [bytes: number, lines: number]])[] {
+  return log.names().flatMap((name) => {
+    const { bytes, lines } = log.factsOf(name) ?? { bytes: 0, lines: 0 };
+    const [knownBytes, knownLines] = ledger.numbered.get(name) ?? [0, 0];
+    return bytes === knownBytes && lines === knownLines ? [] : [[name, [bytes, lines]] as const];
+  });
 }
 
 /** Not allowed; a link, a folder or a pipe in its place. */

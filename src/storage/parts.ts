@@ -3,10 +3,11 @@
 import type { Disk } from "../disk/disk.ts";
 import type { ProcessIdentity } from "../disk/machine.ts";
 import type { EventLine } from "./event-lines.ts";
-import type { EventLog } from "./event-log.ts";
 import type { Files } from "./files.ts";
 import type { Journal } from "./journal.ts";
 import type { LastEvents } from "./last-events.ts";
+import type { LogIndex } from "./log-index.ts";
+import type { LogReaders } from "./log-readers.ts";
 import type { Overlay } from "./overlay.ts";
 
 /** How long commits wait for the disk. */
@@ -33,6 +34,8 @@ export interface StorageOptions {
   readonly sleep: (ms: number) => Promise<void>;
   /** The integer ids that an event names, by kind: none of them is given out again. */
   readonly idsOf: (event: EventLine) => readonly (readonly [kind: string, id: number])[];
+  /** Whether an event of a stream may name such ids: only then is its payload looked into. */
+  readonly namesIds: (stream: string) => boolean;
   /** A change was committed and some files follow later. */
   readonly onApplyPending: (paths: readonly { path: string; reason: string }[]) => void;
 }
@@ -43,6 +46,7 @@ export interface Parts {
   readonly journal: Journal;
   readonly files: Files;
   readonly overlay: Overlay;
-  readonly log: EventLog;
+  readonly log: LogIndex;
+  readonly readers: LogReaders;
   readonly lastEvents: LastEvents;
 }

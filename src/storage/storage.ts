@@ -15,7 +15,6 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { FlowError } from "../errors.ts";
 import type { Disk } from "../disk/disk.ts";
 import { Committer, type CommitterOptions } from "./committer.ts";
-import { EventLog, withPending, type LogLook } from "./event-log.ts";
 import { Files, isLinked } from "./files.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Guard } from "./guard.ts";
@@ -25,6 +24,11 @@ import { Journal } from "./journal.ts";
 import { LastEvents } from "./last-events.ts";
 import { EVENTS } from "./layout.ts";
 import { readLocalLog, type LocalLine } from "./local-log.ts";
+import type { IndexedReader } from "./indexed-reader.ts";
+import type { ArchiveOptions, ArchiveReport } from "./log-archive.ts";
+import { LogIndex } from "./log-index.ts";
+import type { LogReader } from "./log-reader.ts";
+import { LogReaders } from "./log-readers.ts";
 import { Overlay } from "./overlay.ts";
 import type { Durability, Parts, StorageOptions } from "./parts.ts";
 import { Transaction, TransactionBase } from "./transaction.ts";
@@ -42,7 +46,8 @@ export class Storage implements Parts {
   readonly journal: Journal;
   readonly files: Files;
   readonly overlay: Overlay;
-  readonly log: EventLog;
+  readonly log: LogIndex;
+  readonly readers: LogReaders;
   readonly lastEvents: LastEvents;
   readonly #committer: Committer;
   readonly #hold: Hold;
@@ -71,7 +76,13 @@ export class Storage implements Parts {
       },
     );
     this.overlay = new Overlay(this.journal);
-    this.log = new EventLog(disk, this.overlay);
+    this.log = new LogIndex(disk, this.overlay, {
+      usesCache: true,
+      isStill: (changedMs) => this.files.isStill(changedMs),
+      idsOf: options.idsOf,
+      namesIds: options.namesIds,
+    });
+    this.readers = new LogReaders(this.log);
     this.lastEvents = new LastEvents(disk, this.overlay);
     const guard = new Guard(disk, { ...options, nowIso: () => options.toIso(options.wallMs()) });
     const committerOptions: CommitterOptions = { ...options, beat: () => guard.beat() };
@@ -157,7 +168,7 @@ export class Storage implements Parts {
 
   /** Brings the time of each stream's last event up to date within a look. */
   refreshLastEvents(view: Reading | Writing): void {
-    const names = segmentsIn(view);
+    const names = eventNames(view);
     this.lastEvents.refresh(names, this.files.freshSince(), this.files.lookedAt(EVENTS));
   }
 
@@ -167,19 +178,50 @@ export class Storage implements Parts {
     return own ?? this.lastEvents.of(stream)?.createdAt ?? null;
   }
 
-  /** The whole log as of now, numbered; in a transaction with its own events. */
-  async events(): Promise<LogLook> {
-    return this.read((view) => {
-      this.refreshLog(view);
-      const look = this.log.look(this.journal.ledger);
-      return view instanceof Writing ? withPending(look, view.pendingEvents()) : look;
-    });
+  /** The log as of one commit; in a transaction with its own events. */
+  async reader(): Promise<IndexedReader> {
+    return this.read((view) => this.readerIn(view));
   }
 
-  /** {@link events} for who can do without; `null` where `events` is a link, which `check` names. */
-  async eventsIfThere(): Promise<LogLook | null> {
+  /**
+   * The log as a look or a decision sees it: of a write with all that it adds so far. A decision
+   * runs again when its record has lost, and must then take a reader anew.
+   */
+  readerIn(view: Reading | Writing): IndexedReader {
+    this.refreshLog(view);
+    const pending = view instanceof Writing ? view.pendingBatches() : [];
+    return this.readers.reader(this.journal, pending);
+  }
+
+  /** A reader that believes no cache and reads every line anew. */
+  freshReaderIn(view: Reading | Writing): IndexedReader {
+    const { disk, overlay, journal, files, options } = this;
+    const index = new LogIndex(disk, overlay, {
+      usesCache: false,
+      isStill: () => true,
+      idsOf: options.idsOf,
+      namesIds: () => true,
+    });
+    index.refresh(view.names(EVENTS), files.freshSince(), files.lookedAt(EVENTS));
+    return new LogReaders(index).reader(journal);
+  }
+
+  /** How far the numbers are given; costs an fstat where nothing happened. */
+  glance(): Pick<LogReader, "epoch" | "lastGiven"> {
+    this.#refuseClosed();
+    this.journal.tail();
+    return { epoch: this.journal.epoch, lastGiven: this.journal.ledger.nextSequence - 1 };
+  }
+
+  /** Whether the caller is inside a transaction of this storage. */
+  get isInTransaction(): boolean {
+    return this.#context.getStore()?.isOpen === true;
+  }
+
+  /** {@link reader} for who can do without; `null` where `events` is a link, which `check` names. */
+  async readerIfThere(): Promise<IndexedReader | null> {
     try {
-      return await this.events();
+      return await this.reader();
     } catch (error) {
       if (!isLinked(error)) throw error;
       return null;
@@ -263,10 +305,32 @@ export class Storage implements Parts {
     });
   }
 
-  /** Lets everything go. Calls under way end first; later ones are `CLOSED`. */
-  async close(): Promise<void> {
+  /**
+   * Packs closed segments of the log: full ones, earlier ones of this clone, and others whose last
+   * event is old enough. What cannot be packed without a doubt stays, and is named.
+   */
+  async archive(options: ArchiveOptions): Promise<ArchiveReport> {
+    this.#refuseInside("archive");
+    this.#refuseClosed();
+    this.#refuseReadOnly();
+    const deadline = this.options.monotonicMs() + this.options.guardTimeoutMs;
+    return this.#hold.inTurnBefore(deadline, async () => {
+      await this.#hold.take(deadline);
+      const report = this.#committer.archive(options);
+      await this.#hold.yieldIfWanted();
+      return report;
+    });
+  }
+
+  /**
+   * Lets everything go. Calls under way end first; later ones are `CLOSED`.
+   *
+   * @param before what may still call, and write; until then others may, too.
+   */
+  async close(before: (() => Promise<void>) | null = null): Promise<void> {
     if (this.#closed) return;
     this.#refuseInside("close");
+    if (before !== null) await before();
     this.#closing = true;
     while (this.#group.isBusy) await this.#hold.inTurn(async () => undefined);
     await this.#hold.inTurn(async () => {
@@ -275,12 +339,13 @@ export class Storage implements Parts {
       this.#context.disable();
       await this.#hold.end();
       this.journal.close();
+      this.log.close();
     });
   }
 }
 
 /** Where `events` is a link there are none: `check` names it, and who needs no events goes on. */
-function segmentsIn(view: Reading | Writing): readonly string[] {
+function eventNames(view: Reading | Writing): readonly string[] {
   try {
     return view.names(EVENTS);
   } catch (error) {

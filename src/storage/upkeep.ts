@@ -7,6 +7,7 @@ import { isFlowError } from "../errors.ts";
 import type { Fence } from "./fence.ts";
 import { pathOf } from "./journal-lines.ts";
 import { CACHE, EVENTS, foldersOf, inFolder } from "./layout.ts";
+import { leaveIndex } from "./index-upkeep.ts";
 import type { Parts, StorageOptions } from "./parts.ts";
 
 /** A journal longer than this goes on in a new file. */
@@ -89,7 +90,6 @@ export class Upkeep {
     let isReplaced = false;
     for (const { record, stuck: known } of [...journal.window.values()].reverse()) {
       if (record.n > n) continue;
-      for (const other of known) stuck.push([record.n, other]);
       const change = record.changes.find((one) => pathOf(one) === path);
       if (change === undefined || known.has(path) || isReplaced) continue;
       stuck.push([record.n, path]);
@@ -148,23 +148,30 @@ export class Upkeep {
 
   /** Under the guard, when nobody waits: what readers would otherwise learn from the whole log. */
   leaveCache(fence: Fence): void {
-    const { disk, files, journal, lastEvents } = this.#storage;
+    const { files, journal, lastEvents, log } = this.#storage;
     let logBytes = 0;
     for (const [bytes] of journal.ledger.numbered.values()) logBytes += bytes;
     try {
-      if (!lastEvents.isCacheDue(logBytes)) return;
-      const old = lastEvents.oldCaches();
-      lastEvents.refresh(
-        files.names(EVENTS, files.freshSince()),
-        files.freshSince(),
-        files.lookedAt(EVENTS),
-      );
-      const { name, text } = lastEvents.toCache();
-      disk.rename(fence.stage(text), inFolder(CACHE, name));
-      for (const other of old) if (other !== name) disk.remove(inFolder(CACHE, other));
+      const isDue = lastEvents.isCacheDue(logBytes);
+      if (!isDue && !log.isOpen) return;
+      const since = files.freshSince();
+      const names = files.names(EVENTS, since);
+      if (isDue) this.#leaveLastEvents(fence, names);
+      log.refresh(names, since, files.lookedAt(EVENTS));
+      const own = journal.ledger.own?.segment ?? null;
+      leaveIndex(this.#storage, fence, own, this.#options.randomName);
     } catch (error) {
       // A cache that could not be written costs time, no answer.
       if (!isFlowError(error, "IO")) throw error;
     }
+  }
+
+  #leaveLastEvents(fence: Fence, names: readonly string[]): void {
+    const { disk, files, lastEvents } = this.#storage;
+    const old = lastEvents.oldCaches();
+    lastEvents.refresh(names, files.freshSince(), files.lookedAt(EVENTS));
+    const { name, text } = lastEvents.toCache();
+    disk.rename(fence.stage(text), inFolder(CACHE, name));
+    for (const other of old) if (other !== name) disk.remove(inFolder(CACHE, other));
   }
 }

@@ -68,6 +68,8 @@ export class Reading {
 export interface EventDraft {
   readonly stream: string;
   readonly type: string;
+  /** Of the payload's shape. Default 1. */
+  readonly schemaVersion?: number;
   readonly agent?: string | null;
   readonly source?: string | null;
   readonly causedBy?: string | null;
@@ -264,6 +266,19 @@ export class Writing {
   /** Every event that this write and those around it add, in the order of ids. */
   pendingEvents(): readonly NumberedEvent[] {
     return this.#parent === null ? this.events : [...this.#parent.pendingEvents(), ...this.events];
+  }
+
+  /** {@link pendingEvents} by batch, as they will stand in the log if nothing is added any more. */
+  pendingBatches(): readonly (readonly NumberedEvent[])[] {
+    const { closed, open } = this.#pending();
+    return open.length === 0 ? closed : [...closed, open];
+  }
+
+  /** What this write adds becomes part of the open batch of the write around it. */
+  #pending(): { closed: readonly NumberedEvent[][]; open: readonly NumberedEvent[] } {
+    if (this.#parent === null) return { closed: this.#batches, open: this.#events };
+    const { closed, open } = this.#parent.#pending();
+    return { closed: [...closed, ...this.#batches], open: [...open, ...this.#events] };
   }
 
   /** When this write, or one around it, last added to a stream; `null` when none did. */

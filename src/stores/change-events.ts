@@ -64,6 +64,11 @@ export function changeOf(line: EventLine): ChangeEvent | null {
   };
 }
 
+/** Whether events of a stream may name ids of features. */
+export function namesIds(stream: string): boolean {
+  return stream.startsWith(`${STREAM_TYPE}:`);
+}
+
 /** The ids that an event names: a feature may be gone, and its history must not become another's. */
 export function idsOf(line: EventLine): readonly (readonly [kind: string, id: number])[] {
   const id = changeOf(line)?.featureId;

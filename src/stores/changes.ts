@@ -7,11 +7,17 @@ import type { FeatureRef } from "../model/feature-inputs.ts";
 import { findOne, requireRef } from "../model/feature-world.ts";
 import { textProblem } from "../model/json-values.ts";
 import type { Writing } from "../storage/view.ts";
-import { changeDraft, changeOf, type ChangePayload } from "./change-events.ts";
+import {
+  changeDraft,
+  changeOf,
+  FEATURE_KIND,
+  featureStream,
+  type ChangePayload,
+} from "./change-events.ts";
 import { requireBearable, tooLarge } from "./call-size.ts";
 import { requireNote, type ChangeNote, type StoreContext } from "./context.ts";
 import { worldOf } from "./feature-world.ts";
-import { reportLog } from "./log-findings.ts";
+import { reportFaults } from "./log-findings.ts";
 
 /** What a caller may say of a change that it logs itself. */
 export interface LogEventInput extends ChangeNote {
@@ -91,14 +97,13 @@ export class Changes {
    */
   async getEvents(featureId: FeatureRef): Promise<ChangeEvent[]> {
     const ref = requireRef(featureId);
-    const look = await this.#context.storage.events();
-    reportLog(look, this.#context.findings);
-    const found: ChangeEvent[] = [];
-    for (const { event } of look.events) {
-      const change = changeOf(event);
-      if (change === null) continue;
-      if (change.featureId === ref || change.featureUid === ref) found.push(change);
-    }
+    const reader = await this.#context.storage.reader();
+    const lines =
+      typeof ref === "number"
+        ? reader.ofEntity(FEATURE_KIND, ref)
+        : reader.ofStream(featureStream(ref));
+    reportFaults(reader.faults(), this.#context.findings, false);
+    const found = lines.flatMap(({ event }) => changeOf(event) ?? []);
     return found.sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 }

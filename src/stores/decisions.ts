@@ -11,7 +11,7 @@ import {
 } from "../model/decisions.ts";
 import type { EventLine } from "../storage/event-lines.ts";
 import { attribution, requireOptions, type ChangeNote, type StoreContext } from "./context.ts";
-import { reportLog } from "./log-findings.ts";
+import { reportFaults } from "./log-findings.ts";
 import { commitNoted, noteWith } from "./noted-commit.ts";
 
 /** The decisions of a project. */
@@ -41,20 +41,26 @@ export class Decisions {
 
   /**
    * The newest decisions, the newest first, by the order of their ids; after a merge those of both
-   * branches among each other. Reads the whole log.
+   * branches among each other.
    *
    * @returns exactly `limit` of them where there are that many.
    * @throws FlowError `BAD_REQUEST` for a limit below 1.
    */
   async list(options: ListDecisionsOptions = {}): Promise<DecisionEntry[]> {
     const { epicId, limit } = decisionFilter(requireOptions(options));
-    const look = await this.#context.storage.events();
-    reportLog(look, this.#context.findings);
-    return look.events
-      .flatMap(({ event }) => decisionIn(event) ?? [])
-      .filter((entry) => epicId === null || entry.epicId === epicId)
-      .sort((left, right) => (left.id < right.id ? 1 : -1))
-      .slice(0, limit);
+    const reader = await this.#context.storage.reader();
+    const events =
+      epicId === null
+        ? reader.newestFirst("type", DECISION)
+        : reader.newestFirst("stream", `${EPIC_STREAM}${epicId}`);
+    const found: DecisionEntry[] = [];
+    for (const event of events) {
+      if (found.length >= limit) break;
+      const entry = decisionIn(event);
+      if (entry !== null && (epicId === null || entry.epicId === epicId)) found.push(entry);
+    }
+    reportFaults(reader.faults(), this.#context.findings, false);
+    return found;
   }
 }
 

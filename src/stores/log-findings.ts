@@ -1,13 +1,13 @@
 /** What is wrong with the event log, as it shows while it is read. */
 
 import type { Finding } from "../finding.ts";
-import type { LogLook } from "../storage/event-log.ts";
 import { EVENTS, inFolder } from "../storage/layout.ts";
+import type { LogFaults } from "../storage/log-reader.ts";
 import type { LogDamage } from "../storage/segments.ts";
 import type { FindingListener } from "./told.ts";
 
 /** Lines and segments that do not count. */
-export function logFindings({ damage, conflicts, unreadable }: LogLook): Finding[] {
+export function logFindings({ damage, conflicts, unreadable }: LogFaults): Finding[] {
   return [
     ...damage.map(damaged),
     ...conflicts.map(({ segment, line, id }) => ({
@@ -28,14 +28,18 @@ export function unreadableSegment(segment: string, why: string): Finding {
   return { file, rule: "unreadable", severity: "error", message };
 }
 
-/** Reports what a reader of events must know; a line that still grows is no damage. */
-export function reportLog(look: LogLook, listener: FindingListener): void {
-  const found = logFindings(look).filter(({ severity }) => severity === "error");
+/**
+ * Reports what a reader came upon; a line that still grows is no damage.
+ *
+ * @param isWhole whether it has read the whole log: then what it did not meet is mended.
+ */
+export function reportFaults(faults: LogFaults, listener: FindingListener, isWhole: boolean): void {
+  const found = logFindings(faults).filter(({ severity }) => severity === "error");
   for (const finding of found) listener.report(finding);
-  listener.settle(EVENTS, found);
+  if (isWhole) listener.settle(EVENTS, found);
 }
 
-function damaged({ segment, line, why, growing }: LogDamage): Finding {
+function damaged({ segment, line, at, why, growing }: LogDamage): Finding {
   const file = inFolder(EVENTS, segment);
   const isMarker = why.includes("conflict marker");
   return {
@@ -43,6 +47,6 @@ function damaged({ segment, line, why, growing }: LogDamage): Finding {
     line,
     rule: growing ? "torn-tail" : isMarker ? "conflict-markers" : "event-damaged",
     severity: growing ? "warning" : "error",
-    message: `${file}, line ${line}: ${why}; it does not count, the others do`,
+    message: `${file}, line ${line}, byte ${at}: ${why}; it does not count, the others do`,
   };
 }

@@ -17,7 +17,7 @@ import type { Reading, Writing } from "../storage/view.ts";
 import { attribution, requireOptions, type ChangeNote, type StoreContext } from "./context.ts";
 import { damaged, finding, unreadable, type Damaged } from "./document-decode.ts";
 import { placeProblem } from "./documents.ts";
-import { reportLog } from "./log-findings.ts";
+import { reportFaults } from "./log-findings.ts";
 import { commitNoted } from "./noted-commit.ts";
 
 /** Which outputs a list holds. */
@@ -99,7 +99,7 @@ export class Outputs {
     const count = countOrAll(doing, "limit", limit);
     const outputs = await this.#context.storage.read((view) => this.#all(view));
     const wanted = outputs.filter(({ entry }) => epic === null || epicOf(entry.taskId) === epic);
-    const written = wanted.length === 0 ? new Map<string, Written>() : await this.#written();
+    const written = wanted.length === 0 ? new Map<string, Written>() : await this.#written(wanted);
     return wanted
       .map(({ entry, file }) => ({ entry, written: written.get(entry.taskId) ?? ownTime(file) }))
       .sort((left, right) => compare(right.written, left.written))
@@ -141,18 +141,18 @@ export class Outputs {
   }
 
   /** The last time that each task's output was written, by what the log says, where there is one. */
-  async #written(): Promise<ReadonlyMap<string, Written>> {
-    const look = await this.#context.storage.eventsIfThere();
-    if (look === null) return new Map();
-    reportLog(look, this.#context.findings);
+  async #written(outputs: readonly Output[]): Promise<ReadonlyMap<string, Written>> {
+    const reader = await this.#context.storage.readerIfThere();
+    if (reader === null) return new Map();
     const written = new Map<string, Written>();
-    for (const { event } of look.events) {
-      if (event.type !== WRITTEN || !event.stream.startsWith(STREAM)) continue;
-      const taskId = event.stream.slice(STREAM.length);
-      const now = { at: event.createdAt, id: event.id };
-      const before = written.get(taskId);
-      if (before === undefined || compare(before, now) < 0) written.set(taskId, now);
+    for (const { entry } of outputs) {
+      for (const event of reader.newestFirst("stream", `${STREAM}${entry.taskId}`)) {
+        if (event.type !== WRITTEN) continue;
+        written.set(entry.taskId, { at: event.createdAt, id: event.id });
+        break;
+      }
     }
+    reportFaults(reader.faults(), this.#context.findings, false);
     return written;
   }
 }

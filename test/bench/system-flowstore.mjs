@@ -34,8 +34,12 @@ export function inputsOf(features) {
   }));
 }
 
+function remark(n) {
+  return { type: "comment", payload: { newValue: `Remark number ${n}` } };
+}
+
 function handleOf(store) {
-  const { features, changes, events } = store;
+  const { features, events } = store;
   return {
     store,
     getById: (id) => features.getById(id),
@@ -54,14 +58,11 @@ function handleOf(store) {
     },
     giveBack: (ids) => inChunks(ids, (id) => features.clearInProgress(id)),
     createBulk: (list) => features.createBulk(inputsOf(list)),
-    logEvent: (n) => changes.logEvent(1, "comment", { newValue: `Remark number ${n}` }),
+    logEvent: (n) => events.append("feature:1", [remark(n)]),
     logEvents: (count) =>
-      store.transaction(
-        async () => {
-          for (let n = 0; n < count; n += 1)
-            await changes.logEvent(1, "comment", { newValue: `Remark number ${n}` });
-        },
-        { timeoutMs: GUARD_TIMEOUT_MS },
+      events.append(
+        "feature:1",
+        Array.from({ length: count }, (_, n) => remark(n)),
       ),
     async replay() {
       let count = 0;

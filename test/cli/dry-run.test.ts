@@ -252,8 +252,8 @@ const CASES: Readonly<Record<string, readonly (readonly [what: string, one: Case
   ],
 };
 
-/** They tell the same by rules of their own: nothing of a repair can be undone. */
-const BY_THEMSELVES = ["repair"];
+/** They tell the same by rules of their own: nothing of a repair, or of packing, can be undone. */
+const BY_THEMSELVES = ["events archive", "repair"];
 
 /** What differs all the same: that it was a dry run, what only exists after the real one, times. */
 const DIFFERENT: ReadonlySet<string> = new Set([

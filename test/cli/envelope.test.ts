@@ -85,6 +85,9 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   "checkpoint restore": ["before"],
   "checkpoint delete": ["before"],
   events: ["--limit", "3"],
+  "events replay": ["epic:fn-1"],
+  "events archive": ["--dry-run"],
+  "events verify": [],
   export: [],
   import: ["plan.json"],
   check: [],
@@ -94,7 +97,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What has tests of its own. */
-const ELSEWHERE: ReadonlySet<string> = new Set(["demo"]);
+const ELSEWHERE: ReadonlySet<string> = new Set(["demo", "watch"]);
 
 async function prepare({ folder, run }: Shell): Promise<void> {
   await writeFile(join(folder, "plan.json"), '[{"name":"Imported"}]');

@@ -32,6 +32,16 @@ describe("words", () => {
     assert.deepEqual(rest, ["--json", "--dir", "x", "1", "2"]);
   });
 
+  test("a command may begin others; a word behind one of its options is none of them", () => {
+    assert.deepEqual(findCommand(["events", "replay", "s:1"]), {
+      command: "events replay",
+      rest: ["s:1"],
+    });
+    const options = ["--type", "replay"];
+    assert.deepEqual(findCommand(["events", ...options]), { command: "events", rest: options });
+    assert.equal(findCommand(["events"]).command, "events");
+  });
+
   test("a group without a command, and nothing at all, are no command", () => {
     assert.equal(findCommand(["feature"]).command, "feature");
     assert.equal(findCommand([]).command, "");

@@ -10,7 +10,10 @@
 
 import { HELPER, POWER, type Check, type Mutant } from "./mutants.ts";
 
-const UNSYNCED: Check = ["storage/unsynced", "beside a path|a path that could|whose sync failed"];
+const UNSYNCED: Check = [
+  "storage/unsynced",
+  "beside a path|a path that could|whose sync failed|a sync that fails",
+];
 const INTERLEAVINGS: Check = { claim: "C8", goal: 400 };
 const LIVES: Check = { claim: "C2", goal: 4000 };
 
@@ -62,6 +65,13 @@ const LEFT_OUT: readonly Mutant[] = [
     file: "storage/journal-state",
     search: "return appliedIn !== this.#bootId || stuck.has(path);",
     replacement: "return appliedIn === null || stuck.has(path) || stuck.size === 0;",
+    check: UNSYNCED,
+  },
+  {
+    rule: "a mark frees the stuck paths that it names alone",
+    file: "storage/journal-state",
+    search: "entry.appliedIn = mark;",
+    replacement: "entry.appliedIn = mark;\n            entry.stuck = NO_PATHS;",
     check: UNSYNCED,
   },
 ];
@@ -180,8 +190,8 @@ const DAMAGE: readonly Mutant[] = [
   {
     rule: "a mark counts in its boot only, whatever the power cut left",
     file: "storage/journal-state",
-    search: "if (mark === this.#bootId)",
-    replacement: "if (true)",
+    search: "if (mark === this.#bootId && entry.stuck.size === 0)",
+    replacement: "if (entry.stuck.size === 0)",
     check: LIVES,
   },
   {

@@ -110,8 +110,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: "a mark counts in its boot only",
     file: "storage/journal-state",
-    search: "if (mark === this.#bootId)",
-    replacement: "if (true)",
+    search: "if (mark === this.#bootId && entry.stuck.size === 0)",
+    replacement: "if (entry.stuck.size === 0)",
     check: LINES,
   },
   {

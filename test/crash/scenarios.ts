@@ -5,9 +5,9 @@
 
 import type { Storage, StorageOptions } from "#src/storage/storage.js";
 import { isFault } from "#src/storage/files.js";
-import type { LogLook } from "#src/storage/event-log.js";
+
 import type { Reading, Writing } from "#src/storage/view.js";
-import { putValue, valueOf } from "../storage/support.ts";
+import { putValue, valueOf, logIn, wholeLog, type WholeLog } from "../storage/support.ts";
 
 /** The folders of documents that the scenarios use. */
 export const FOLDERS = ["features", "gaps/epic-1"] as const;
@@ -132,14 +132,13 @@ export function scenario(name: string): Scenario {
 /** Everything a reader sees, in one line: each document's text, each event with its number. */
 export async function stateOf(storage: Storage): Promise<string> {
   const documents = await storage.read(documentsIn);
-  return [...documents, "|", ...told(await storage.events())].join(" ");
+  return [...documents, "|", ...told(await wholeLog(storage))].join(" ");
 }
 
 /** The same, all of it as of one commit. */
 export async function lookAt(storage: Storage): Promise<string> {
   return storage.read((view) => {
-    storage.refreshLog(view);
-    const log = storage.log.look(storage.journal.ledger);
+    const log = logIn(storage, view);
     return [...documentsIn(view), "|", ...told(log)].join(" ");
   });
 }
@@ -154,7 +153,7 @@ function documentsIn(view: Reading | Writing): string[] {
   );
 }
 
-function told(log: LogLook): string[] {
+function told(log: WholeLog): string[] {
   const events = log.events.map(({ sequence, event }) => {
     const { n, tag } = event.payload as { n: number; tag: string };
     return `${sequence}:${event.stream.replace("counter:", "")}=${n}${tag}`;

@@ -284,6 +284,50 @@ describe("a damaged segment", () => {
     }
   });
 
+  for (const [which, index] of [
+    ["first", 1],
+    ["third", 3],
+    ["last", 5],
+  ] as const) {
+    test(`a damaged line, the ${which} of a batch, takes no other event with it`, async (context) => {
+      const store = await makeStore(context);
+      const names = Array.from({ length: 5 }, (_, at) => ({ name: `f${at}` }));
+      await store.features.createBulk(names);
+      await store.features.create({ name: "later" });
+      await store.close();
+      const [name = ""] = readdirSync(join(store.root, "events"));
+      const path = join(store.root, "events", name);
+      const lines = linesOf(path);
+      writeLines(path, lines.with(index, (lines[index] ?? "").replace("created", "cReated")));
+      const again = await reopen(context, store);
+      const ids = (await again.events.query()).map(({ payload }) => payload);
+      assert.deepEqual(
+        ids.map((payload) => (payload as { featureId: number }).featureId),
+        [1, 2, 3, 4, 5, 6].filter((id) => id !== index),
+      );
+      const found = (await again.check()).filter(({ rule }) => rule === "event-damaged");
+      assert.deepEqual(
+        found.map(({ file, line }) => [file, line]),
+        [[`events/${name}`, index + 1]],
+      );
+      await again.close();
+    });
+  }
+
+  test("a header that stands twice hides no event", async (context) => {
+    const store = await makeStore(context);
+    for (const name of ["a", "b", "c"]) await store.features.create({ name });
+    await store.close();
+    const [name = ""] = readdirSync(join(store.root, "events"));
+    const path = join(store.root, "events", name);
+    const lines = linesOf(path);
+    writeLines(path, lines.toSpliced(1, 0, lines[0] ?? ""));
+    const again = await reopen(context, store);
+    assert.equal((await again.events.query()).length, 3);
+    assert.deepEqual(await again.check(), []);
+    await again.close();
+  });
+
   test("the same lines in two segments are one event each", async (context) => {
     const { store: closed, path } = await makeLog(context);
     const copy = join(path, "../01ARZ3NDEKTSV4RRFFQ69G5FAV.jsonl");

@@ -17,7 +17,7 @@ import { nodeDisk } from "#src/disk/node-disk.js";
 import { seededRandom } from "#src/disk/power-cut.js";
 import type { Storage } from "#src/storage/storage.js";
 import { assertPlainFilesAreWhole } from "../crash/checks.ts";
-import { makeRoot, openStorage, tempFolder, valueOf } from "../storage/support.ts";
+import { makeRoot, openStorage, tempFolder, valueOf, logIn, wholeLog } from "../storage/support.ts";
 import { SUM, type ChaosOptions } from "./chaos.worker.ts";
 
 const WORKER = fileURLToPath(new URL("./chaos.worker.js", import.meta.url));
@@ -148,8 +148,7 @@ async function snapshot(reader: Storage): Promise<Snapshot> {
     const x = valueOf<{ v: number }>(view, "x.json")?.v ?? SUM / 2;
     const y = valueOf<{ v: number }>(view, "y.json")?.v ?? SUM / 2;
     const counter = valueOf<{ n: number }>(view, "counter.json")?.n ?? 0;
-    reader.refreshLog(view);
-    const events = reader.log.look(reader.journal.ledger).events.length;
+    const events = logIn(reader, view).events.length;
     return { sum: x + y, counter, events };
   });
 }
@@ -194,7 +193,7 @@ async function checkEnd(root: string, notes: Notes, isWhole: boolean): Promise<n
   const disk = nodeDisk(root);
   const storage = openStorage(disk);
   await storage.recover();
-  const { events, damage } = await storage.events();
+  const { events, damage } = await wholeLog(storage);
   const tags = events.map(({ event }) => (event.payload as { tag: string }).tag);
   const there = new Map<string, number>();
   for (const tag of tags) there.set(tag, (there.get(tag) ?? 0) + 1);

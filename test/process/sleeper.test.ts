@@ -21,6 +21,7 @@ import {
   putValue,
   tempFolder,
   valueOf,
+  wholeLog,
 } from "../storage/support.ts";
 
 const WORKER = fileURLToPath(new URL("./sleeper.worker.js", import.meta.url));
@@ -102,7 +103,7 @@ async function checkEnd(root: string, expected: number, where: string): Promise<
   const { n } = (await end.read((view) => valueOf<{ n: number }>(view, "counter.json"))) ?? {
     n: 0,
   };
-  const { events, damage } = await end.events();
+  const { events, damage } = await wholeLog(end);
   const numbers = events.map(({ sequence, event }) => [
     sequence,
     (event.payload as { n: number }).n,

@@ -139,6 +139,8 @@ const KNOWN = [
   /^local\/journal\/\d{12,}-[a-z0-9]+\.jsonl$/,
   /^local\/guard\/\d+\.generation$/,
   /^local\/cache\/last-events-[0-9a-f]+\.json$/,
+  /^local\/cache\/events-[0-9a-z]+\.index$/,
+  /^local\/cache\/events-[0-9a-z]+\.index$/,
   new RegExp(`^local/claims/${ULID}\\.json$`, "i"),
   new RegExp(`^(approvals|memory)/${ULID}\\.json$`, "i"),
   new RegExp(`^(phases|pipeline|settings|local/locks|local/scout-cache)/${KEY}\\.json$`),

@@ -293,7 +293,9 @@ describe("README: format 1", () => {
     const values: readonly unknown[] = Object.values(layout);
     const known = values
       .filter((value) => typeof value === "string")
-      .filter((path) => path !== layout.ROOT_NAME && path !== layout.LOG_SUFFIX);
+      .filter(
+        (path) => ![layout.ROOT_NAME, layout.LOG_SUFFIX, layout.PACKED_SUFFIX].includes(path),
+      );
     assert.deepEqual(sorted(paths), sorted(known));
     assert.equal(flowstore.FlowStore.format, 1);
   });

@@ -12,7 +12,7 @@ import { wrapDisk } from "#src/disk/wrapped-disk.js";
 import { Fence } from "#src/storage/fence.js";
 import { FEATURES, inFolder } from "#src/storage/layout.js";
 import type { Storage } from "#src/storage/storage.js";
-import { increment, makeRoot, openStorage, valueOf } from "./support.ts";
+import { increment, makeRoot, openStorage, valueOf, wholeLog } from "./support.ts";
 
 const COUNTER = inFolder(FEATURES, "counter.json");
 const FENCED_FILE = /^local\/fence\/(?!fallen-)[^/]+\/\d+$/;
@@ -55,7 +55,7 @@ async function seenByOthers(disk: MemoryDisk): Promise<{ n: number | undefined; 
   const other = openStorage(disk);
   await other.commit(() => undefined);
   const n = await other.read((view) => valueOf<{ n: number }>(view, "counter.json")?.n);
-  const { events } = await other.events();
+  const { events } = await wholeLog(other);
   await other.close();
   return { n, events: events.length };
 }

@@ -11,7 +11,7 @@ import { wrapDisk } from "#src/disk/wrapped-disk.js";
 import { FEATURES, QUARANTINE } from "#src/storage/layout.js";
 import type { Storage } from "#src/storage/storage.js";
 import { isFault } from "#src/storage/files.js";
-import { increment, makeRoot, openStorage, putValue, until, valueOf } from "./support.ts";
+import { increment, makeRoot, openStorage, putValue, until, valueOf, wholeLog } from "./support.ts";
 
 const HEAD = { gitHead: () => "head" };
 
@@ -246,7 +246,7 @@ describe("a path that cannot be written", () => {
     assert.equal(await n(storage, "stuck.json"), 2, "it is read as committed");
     const other = openStorage(raw, { ...HEAD, readOnly: true });
     assert.equal(await n(other, "stuck.json"), 2, "by others too");
-    assert.equal((await other.events()).events.length, 2);
+    assert.equal((await wholeLog(other)).events.length, 2);
     assert.equal(await increment(storage, "free.json"), 1);
     assert.equal(raw.readText("features/free.json"), '{\n  "n": 1\n}\n');
     await assert.rejects(increment(storage, "stuck.json"), (error) => {
@@ -298,7 +298,7 @@ describe("a path that cannot be written", () => {
     assert.equal(await increment(next), 2);
     assert.equal(await increment(next), 3);
     assert.deepEqual(
-      (await next.events()).events.map(({ sequence }) => sequence),
+      (await wholeLog(next)).events.map(({ sequence }) => sequence),
       [1, 2, 3],
     );
     assert.equal(raw.list("events")?.length, 2);
@@ -320,7 +320,7 @@ describe("a path that cannot be written", () => {
     assert.equal(await n(storage), 2);
     stuck.now = false;
     assert.equal(await increment(storage), 3);
-    const { events } = await storage.events();
+    const { events } = await wholeLog(storage);
     assert.deepEqual(
       events.map(({ sequence }) => sequence),
       [1, 2, 3],

@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 
 import { nodeDisk } from "#src/disk/node-disk.js";
 import type { Storage } from "#src/storage/storage.js";
-import { increment, makeRoot, openStorage, tempFolder } from "./support.ts";
+import { increment, makeRoot, openStorage, tempFolder, wholeLog } from "./support.ts";
 
 const HEAD = { gitHead: () => "head" };
 
@@ -33,7 +33,7 @@ async function makeWithout(lines: number): Promise<{ root: string; segment: stri
 }
 
 async function count(storage: Storage): Promise<number> {
-  return (await storage.events()).events.length;
+  return (await wholeLog(storage)).events.length;
 }
 
 describe("in place of a segment", () => {

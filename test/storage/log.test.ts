@@ -11,7 +11,7 @@ import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { MUTATING, wrapDisk } from "#src/disk/wrapped-disk.js";
 import { EVENTS } from "#src/storage/layout.js";
 import type { Storage, StorageOptions } from "#src/storage/storage.js";
-import { increment, makeRoot, openStorage, until, valueOf } from "./support.ts";
+import { increment, makeRoot, openStorage, until, valueOf, wholeLog } from "./support.ts";
 
 const HEAD = { gitHead: () => "head" };
 
@@ -30,12 +30,12 @@ function linesOf(disk: Disk, name: string): string[] {
 }
 
 async function numbersOf(storage: Storage): Promise<number[]> {
-  return (await storage.events()).events.map(({ sequence }) => sequence);
+  return (await wholeLog(storage)).events.map(({ sequence }) => sequence);
 }
 
 /** What each event says: the tags, in the order of the log. */
 async function tagsOf(storage: Storage): Promise<string[]> {
-  const { events } = await storage.events();
+  const { events } = await wholeLog(storage);
   return events.map(({ event }) => (event.payload as { tag: string }).tag);
 }
 
@@ -184,7 +184,7 @@ describe("numbers", () => {
       merge(disk, theirs);
       await until(() => segments(disk).length === 2);
       await sleep(25);
-      const { events } = await storage.events();
+      const { events } = await wholeLog(storage);
       assert.deepEqual(
         events.map(({ sequence, provisional }) => [sequence, provisional]),
         [
@@ -194,7 +194,7 @@ describe("numbers", () => {
         ],
       );
       await increment(storage, "counter.json", "o2");
-      const after = (await storage.events()).events;
+      const after = (await wholeLog(storage)).events;
       assert.deepEqual(
         after.map(({ sequence, provisional }) => [sequence, provisional]),
         [
@@ -297,7 +297,7 @@ describe("the ids of events", () => {
       await withStore(disk, async (storage) => void (await increment(storage)), clock);
     }
     await withStore(disk, async (storage) => {
-      const ids = (await storage.events()).events.map(({ event }) => event.id);
+      const ids = (await wholeLog(storage)).events.map(({ event }) => event.id);
       assert.deepEqual(ids, ids.toSorted());
       assert.equal(new Set(ids).size, 5);
       assert.deepEqual(await numbersOf(storage), [1, 2, 3, 4, 5]);
@@ -315,7 +315,7 @@ describe("the ids of events", () => {
       const [theirs = ""] = segments(disk);
       await withStore(disk, async (storage) => {
         await increment(storage, "counter.json", "own");
-        const own = (await storage.events()).events.find(
+        const own = (await wholeLog(storage)).events.find(
           ({ event }) => (event.payload as { tag: string }).tag === "own",
         );
         assert.equal((own?.event.id ?? "") > theirs, follows);

@@ -11,7 +11,7 @@ import { wrapDisk } from "#src/disk/wrapped-disk.js";
 import { JOURNAL_VERSION, type CommitRecord } from "#src/storage/journal-lines.js";
 import { Journal } from "#src/storage/journal.js";
 import { FEATURES, inFolder, JOURNAL, LOCAL } from "#src/storage/layout.js";
-import { increment, makeRoot, openStorage } from "./support.ts";
+import { increment, makeRoot, openStorage, wholeLog } from "./support.ts";
 
 const { bootId } = thisProcess();
 const COUNTER = inFolder(FEATURES, "counter.json");
@@ -68,7 +68,7 @@ describe("the journal", () => {
     for (const [index, storage] of [second, first, second, first].entries())
       assert.equal(await increment(storage), index + 2, "both write the same journal");
     for (const storage of [first, second]) {
-      const { events } = await storage.events();
+      const { events } = await wholeLog(storage);
       assert.deepEqual(
         events.map(({ sequence }) => sequence),
         [1, 2, 3, 4, 5],

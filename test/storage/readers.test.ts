@@ -22,6 +22,7 @@ import {
   tempFolder,
   until,
   valueOf,
+  wholeLog,
 } from "./support.ts";
 
 const HEAD = { gitHead: () => "head" };
@@ -122,7 +123,7 @@ describe("a reader", () => {
       await increment(writer);
       assert.equal(disk.readText("features/counter.json"), `{\n  "n": ${n}\n}\n`, "cat");
       assert.deepEqual(await reader.read((view) => valueOf(view, "counter.json")), { n });
-      assert.equal((await reader.events()).events.length, n);
+      assert.equal((await wholeLog(reader)).events.length, n);
     }
     await Promise.all([writer.close(), reader.close()]);
   });

@@ -7,7 +7,7 @@ import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { wrapDisk } from "#src/disk/wrapped-disk.js";
 import { QUARANTINE } from "#src/storage/layout.js";
 import { booted, hurried } from "../crash/rebooted.ts";
-import { increment, makeRoot, openStorage, valueOf } from "./support.ts";
+import { increment, makeRoot, openStorage, valueOf, wholeLog } from "./support.ts";
 
 const HEAD = { gitHead: () => "head" };
 /** The machine was switched on again since. */
@@ -49,7 +49,7 @@ describe("after a power cut", () => {
       const whole = disk.read(segment) ?? Buffer.alloc(0);
       write(disk, segment, cut(whole));
       const reader = openStorage(disk, { ...NEXT_BOOT, readOnly: true });
-      assert.equal((await reader.events()).events.length, 3);
+      assert.equal((await wholeLog(reader)).events.length, 3);
       const storage = openStorage(disk, { ...NEXT_BOOT, ...hurried() });
       await storage.recover();
       assert.deepEqual(disk.read(segment), whole);

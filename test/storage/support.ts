@@ -12,6 +12,7 @@ import { randomName, thisProcess } from "#src/disk/machine.js";
 import { nodeDisk } from "#src/disk/node-disk.js";
 import { nextUlid } from "#src/model/ulid.js";
 import { EVENTS, FEATURES, LOCAL } from "#src/storage/layout.js";
+import type { LogFaults, NumberedLine } from "#src/storage/log-reader.js";
 import { Storage, type StorageOptions } from "#src/storage/storage.js";
 import { isFault } from "#src/storage/files.js";
 import type { Reading, Writing } from "#src/storage/view.js";
@@ -76,6 +77,7 @@ export function storageOptions(disk: Disk, changed: Partial<StorageOptions> = {}
       await sleep(ms);
     },
     idsOf: () => [],
+    namesIds: () => false,
     onApplyPending: () => undefined,
     ...changed,
   };
@@ -93,6 +95,23 @@ export function openStorage(
 ): Storage {
   const disk = typeof rootOrDisk === "string" ? nodeDisk(rootOrDisk) : rootOrDisk;
   return new Storage(disk, storageOptions(disk, changed));
+}
+
+/** All of a small log. */
+export interface WholeLog extends LogFaults {
+  readonly events: readonly NumberedLine[];
+}
+
+/** Every event, in the order of numbers, as a look sees the log. */
+export function logIn(storage: Storage, view: Reading | Writing): WholeLog {
+  const reader = storage.readerIn(view);
+  const events = [...reader.scan()].flat();
+  return { ...reader.faults(), conflicts: reader.twins.conflicts(), events };
+}
+
+/** Every event, in the order of numbers. */
+export async function wholeLog(storage: Storage): Promise<WholeLog> {
+  return storage.read((view) => logIn(storage, view));
 }
 
 /** The JSON of a document, as this look sees it. */

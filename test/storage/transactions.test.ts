@@ -11,7 +11,7 @@ import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { wrapDisk } from "#src/disk/wrapped-disk.js";
 import { SILENT_MS } from "#src/storage/guard.js";
 import type { Storage } from "#src/storage/storage.js";
-import { increment, makeRoot, openStorage, putValue, until, valueOf } from "./support.ts";
+import { increment, makeRoot, openStorage, putValue, until, valueOf, wholeLog } from "./support.ts";
 
 const HEAD = { gitHead: () => "head" };
 const LONG_MS = 5000;
@@ -47,7 +47,7 @@ describe("a transaction", () => {
     assert.equal(value, 1);
     assert.equal(storage.journal.head.n, before + 1);
     assert.equal(await n(other), 2);
-    const { events } = await other.events();
+    const { events } = await wholeLog(other);
     assert.deepEqual(
       events.map(({ event }) => `${event.n}/${event.of}`),
       ["1/1", "1/2", "2/2"],
@@ -67,7 +67,7 @@ describe("a transaction", () => {
       (error) => error === thrown,
     );
     assert.equal(await n(storage), 0);
-    assert.equal((await storage.events()).events.length, 0);
+    assert.equal((await wholeLog(storage)).events.length, 0);
     assert.equal(await increment(storage), 1);
     await storage.close();
   });
@@ -96,7 +96,7 @@ describe("a transaction", () => {
       await n(storage, "c.json"),
     ];
     assert.deepEqual(values, [1, 2, 0]);
-    const { events } = await storage.events();
+    const { events } = await wholeLog(storage);
     assert.deepEqual(
       events.map(({ event }) => event.stream),
       ["counter:a.json", "counter:b.json", "counter:b.json"],
@@ -311,7 +311,7 @@ describe("calls of one process", () => {
       Array.from({ length: 64 }, (_, index) => index + 2),
     );
     assert.ok(counts.syncs <= 2, `${counts.syncs} syncs`);
-    const { events } = await storage.events();
+    const { events } = await wholeLog(storage);
     assert.deepEqual(
       events.map(({ sequence }) => sequence),
       Array.from({ length: 65 }, (_, i) => i + 1),
@@ -387,7 +387,7 @@ describe("calls of one process", () => {
       ["fulfilled", "rejected", "fulfilled"],
     );
     assert.equal(await n(storage), 2);
-    assert.equal((await storage.events()).events.length, 2);
+    assert.equal((await wholeLog(storage)).events.length, 2);
     await storage.close();
   });
 
@@ -410,7 +410,7 @@ describe("calls of one process", () => {
     );
     assert.ok(results[1]?.status === "rejected" && isFlowError(results[1].reason, "IO"));
     assert.equal(await n(storage), 2);
-    assert.equal((await storage.events()).events.length, 2);
+    assert.equal((await wholeLog(storage)).events.length, 2);
     await storage.close();
   });
 
@@ -440,7 +440,7 @@ describe("calls of one process", () => {
     }
     assert.equal(await increment(storage), 5, "it had happened, once");
     assert.deepEqual(
-      (await storage.events()).events.map(({ sequence }) => sequence),
+      (await wholeLog(storage)).events.map(({ sequence }) => sequence),
       [1, 2, 3, 4, 5],
     );
     await storage.close();

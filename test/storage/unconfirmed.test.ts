@@ -158,6 +158,45 @@ describe("a record that another one follows before it is read back", () => {
   }
 });
 
+/** `git clean -fdx`. */
+function removeAll(disk: Disk, path: string): void {
+  for (const name of disk.list(path) ?? []) {
+    const inside = `${path}/${name}`;
+    if (disk.stat(inside)?.isDirectory() === true) removeAll(disk, inside);
+    else disk.remove(inside);
+  }
+  disk.removeFolder(path);
+}
+
+describe("a record that goes into a journal that was removed", () => {
+  for (const durability of ["full", "relaxed", "none"] satisfies Durability[]) {
+    test(`is not answered as if it had happened, ${durability}`, async () => {
+      const disk = rooted();
+      const first = openStorage(disk, HEAD);
+      await increment(first);
+      await first.close();
+      let isRemoved = false;
+      const cleaned = wrapDisk(disk, (operation, path, run, write) => {
+        const isRecord = operation === "write" && (write?.length ?? 0) > 250;
+        if (!isRemoved && isRecord && path.startsWith("local/journal/")) {
+          isRemoved = true;
+          removeAll(disk, "local");
+        }
+        return run();
+      });
+      const storage = openStorage(cleaned, { ...HEAD, durability });
+      await assert.rejects(
+        increment(storage),
+        (error) => isFlowError(error, "IO") && error.context["outcome"] === "unknown",
+      );
+      assert.ok(isRemoved);
+      await increment(storage);
+      await storage.close();
+      assert.equal(JSON.parse(disk.readText(COUNTER) ?? "").n, 2);
+    });
+  }
+});
+
 describe("a writer that others overtake each time", () => {
   const cases: readonly [what: string, act: (storage: Storage) => Promise<unknown>][] = [
     ["by a call", async (storage) => increment(storage)],

@@ -7,9 +7,10 @@ import { ioError } from "#src/disk/io-error.js";
 import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { wrapDisk } from "#src/disk/wrapped-disk.js";
 import { isFlowError } from "#src/errors.js";
+import { Upkeep } from "#src/storage/upkeep.js";
 import { booted, hurried, look, recover } from "../crash/rebooted.ts";
 import { add, stateOf } from "../crash/scenarios.ts";
-import { openStorage, until } from "./support.ts";
+import { openStorage, storageOptions, until } from "./support.ts";
 
 interface Bad {
   /** Operations as `rename features/a.json`, of which a rename is named by its target. */
@@ -100,6 +101,35 @@ describe("what waits to be synced", () => {
       await assertLasts(inner, state);
     });
   }
+
+  test("a sync that fails while another process commits is not forgotten with its mark", async () => {
+    const inner = emptyDisk();
+    const { disk, bad } = badDisk(inner);
+    const storage = openStorage(disk, HEAD);
+    await storage.commit((write) => add(write, ["a.json"], "1"));
+    await until(() => storage.journal.floor === storage.journal.head.n);
+    await storage.commit((write) => add(write, ["a.json"], "2"));
+    const background = new Upkeep(storage, storageOptions(disk, HEAD), () => undefined);
+    let failed = 0;
+    const beside = wrapDisk(inner, (operation, _path, act) => {
+      const result = act();
+      const isApplied = operation === "rename" && inner.stat("features/b.json") !== null;
+      if (!isApplied || failed > 0) return result;
+      bad.fails = (other, file) => other === "syncFile" && file === "features/a.json";
+      failed += 1;
+      // No pause is needed for so few files: all of it happens here.
+      void background.raiseFloor(async () => true);
+      bad.fails = () => false;
+      return result;
+    });
+    const other = openStorage(beside, HEAD);
+    await other.commit((write) => add(write, ["b.json"], "3"));
+    assert.equal(failed, 1);
+    await until(() => other.journal.floor === other.journal.head.n);
+    await assertLasts(inner, await stateOf(other));
+    await other.close();
+    await storage.close();
+  });
 });
 
 describe("after a restart of the machine", () => {
@@ -154,4 +184,24 @@ test("a guard that cannot be given back fails as everything else does", async ()
   );
   bad.fails = () => false;
   await next.close();
+});
+
+test("a log that cannot be closed keeps nobody from the guard", async () => {
+  const inner = emptyDisk();
+  const { disk, bad } = badDisk(inner);
+  const storage = openStorage(disk, { ...HEAD, durability: "none" });
+  await storage.commit((write) => add(write, ["a.json"], "1"));
+  let failed = 0;
+  bad.fails = (operation, path) => {
+    const isMeant = operation === "close" && path.startsWith("events/");
+    if (isMeant) failed += 1;
+    return isMeant;
+  };
+  await storage.commit((write) => add(write, ["a.json"], "2"));
+  await until(() => failed > 0);
+  const isHeld = (): boolean =>
+    (inner.list("local/guard") ?? []).some((name) => name.endsWith(".lock"));
+  await until(() => !isHeld(), 500);
+  bad.fails = () => false;
+  await storage.close();
 });

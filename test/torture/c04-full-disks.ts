@@ -12,6 +12,7 @@ const ROUNDS = { short: 1, release: 8 };
 export interface FullDisks {
   readonly violations: readonly string[];
   readonly notes: readonly string[];
+  readonly untried: readonly string[];
 }
 
 export async function attackFullDisks(
@@ -21,8 +22,12 @@ export async function attackFullDisks(
   const { seed, size, deadline, progress } = task;
   const cases: FullCase[] = [];
   const violations: string[] = [];
+  const untried: string[] = [];
   for (const fileSystem of fileSystems) {
-    if (performance.now() >= deadline) break;
+    if (performance.now() >= deadline) {
+      untried.push(`full ${fileSystem}`);
+      continue;
+    }
     progress(`full ${fileSystem}`);
     const life: FullLife = { fileSystem, seed, rounds: ROUNDS[size] };
     await runApart("c04-full-disk", JSON.stringify(life), task, (line) => {
@@ -38,6 +43,7 @@ export async function attackFullDisks(
   const stuck = cases.filter(({ isStuck }) => isStuck).length;
   return {
     violations,
+    untried,
     notes: [
       `${cases.length} calls of ${kinds} kinds on full file systems: ${count("done")} done, ` +
         `${count("refused")} refused, ${count("unknown")} unknown; ${stuck} followed in the files later`,

@@ -86,6 +86,12 @@ describe("the judge of power cuts", () => {
   });
 });
 
+test("without time left the full file systems are said not to have been tried", async (context) => {
+  const late = shortTask(context, 1, { deadline: performance.now() });
+  const { untried } = await attackFullDisks(late, ["tmpfs", "xfs"]);
+  assert.deepEqual(untried, ["full tmpfs", "full xfs"]);
+});
+
 const missing = missingNeeds(powerCuts.needs);
 const skip = missing.length > 0 && `NOT RUN: needs ${missing.join(", ")}`;
 /** One on each file system. */

@@ -19,7 +19,9 @@ export const CHANGED_FILES = [
     ...["committer", "group-commit", "hold", "upkeep", "view", "overlay", "ledger"],
     ...["apply", "judge", "guard", "fence"],
     ...["journal", "journal-files", "journal-lines", "journal-reader", "journal-state"],
-    ...["event-lines", "event-log", "segments", "log-writer", "local-log", "open-logs"],
+    ...["event-lines", "segments", "segment-bytes", "log-writer", "local-log", "open-logs"],
+    ...["log-index", "log-reader", "log-readers", "log-scan", "log-tail", "log-twins"],
+    ...["indexed-reader", "unnumbered"],
   ].map((name) => `storage/${name}`),
 ];
 
@@ -27,6 +29,7 @@ export const CHANGED_FILES = [
 const TESTS = [
   ...inFolder("storage", ["added-names", "defects", "denied", "fence", "fenced", "guard-life"]),
   ...inFolder("storage", ["hand-edits", "journal", "linked-segments", "local-log", "log"]),
+  ...inFolder("storage", ["log-archive", "log-index"]),
   ...inFolder("storage", ["older-texts", "orphan", "readers", "remnants", "transactions"]),
   ...inFolder("storage", ["unconfirmed", "unsynced"]),
   ...inFolder("features", ["transactions", "history"]),

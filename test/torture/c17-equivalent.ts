@@ -53,14 +53,6 @@ export const EQUIVALENT: readonly Equivalent[] = [
   },
   {
     file: "storage/segments",
-    unit: "#readPending",
-    line: "segment.size = stat?.size ?? -1;",
-    from: "-1",
-    to: "+1",
-    why: "without a file no inode is remembered either, and that alone makes the next look read",
-  },
-  {
-    file: "storage/segments",
     unit: "refresh",
     line: "if (this.#lookedAt >= since) return false;",
     from: "false",
@@ -99,13 +91,5 @@ export const EQUIVALENT: readonly Equivalent[] = [
     from: '""',
     to: '"Stryker was here!"',
     why: "the only caller always says what the lines must hold",
-  },
-  {
-    file: "storage/event-log",
-    unit: "withPending",
-    line: "if (pending.length === 0) return look;",
-    from: "pending.length === 0",
-    to: "false",
-    why: "makes a look anew that is the same",
   },
 ];

@@ -1,10 +1,12 @@
 /** Mutants of a tiny engine: what is noticed, what is not, and that neither is taken for the other. */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { test } from "node:test";
 
 import { tempFolder } from "../storage/support.ts";
+import { CHANGED_FILES, CHECKS } from "./c17-checks.ts";
+import { EQUIVALENT } from "./c17-equivalent.ts";
 import { inDrawnOrder, isWording, type MadeMutant } from "./c17-mutants.ts";
 import { Results } from "./c17-results.ts";
 import { judge, MutationRun, scoreOf } from "./c17-tests-test.ts";
@@ -113,6 +115,18 @@ test("every beginning of what is drawn has its part of each file", () => {
     assert.equal(first.length, 1, drawn.map(({ file }) => file).join(""));
     assert.deepEqual(inDrawnOrder(many, seed), drawn);
   }
+});
+
+test("what is changed, what should notice and what is set apart are there", () => {
+  const project = resolve(import.meta.dirname, "../../..");
+  const isThere = (path: string): boolean => existsSync(join(project, path));
+  const files = CHANGED_FILES.filter((file) => !isThere(`src/${file}.ts`));
+  const checks = CHECKS.map(({ words: [script = ""] }) => script).filter((path) => !isThere(path));
+  const entries = EQUIVALENT.filter(({ file, line }) => {
+    const isListed = CHANGED_FILES.includes(file) && isThere(`src/${file}.ts`);
+    return !isListed || !readFileSync(join(project, `src/${file}.ts`), "utf8").includes(line);
+  });
+  assert.deepEqual([files, checks, entries], [[], [], []]);
 });
 
 test("sentences are wording, names and code are not", () => {

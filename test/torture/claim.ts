@@ -47,4 +47,6 @@ export interface Verdict {
   readonly violations: readonly string[];
   /** Further figures, a line each. */
   readonly notes: readonly string[];
+  /** Parts that {@link tried} does not count, and that time did not suffice for: the goal is not reached. */
+  readonly untried?: readonly string[];
 }

@@ -93,6 +93,15 @@ test("what did not reach its goal is not taken for shown", async () => {
   assert.equal(exitCodeOf(outcomes), EXIT_SHORT);
 });
 
+test("a part that there was no time for is said, and the goal is not reached", async () => {
+  const { outcomes, text } = await run({ C4: planted("C4", async () => ({ untried: ["xfs"] })) });
+  assert.match(
+    text,
+    /10 tries of 10 .*the goal was not reached\n {4}not tried, for want of time: xfs/,
+  );
+  assert.equal(exitCodeOf(outcomes), EXIT_SHORT);
+});
+
 test("what cannot run here is said, and counts as not run", async () => {
   const needy = planted("C4", async () => ({}), ["root", "loop devices"]);
   const { outcomes, text } = await run({ C1: holds, C4: needy, C8: null });

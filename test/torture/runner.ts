@@ -123,20 +123,24 @@ async function runClaim(
   return outcome;
 }
 
-function fateOf({ violations, tried }: Verdict, goal: number): "held" | "short" | "violated" {
+function fateOf(
+  { violations, tried, untried = [] }: Verdict,
+  goal: number,
+): "held" | "short" | "violated" {
   if (violations.length > 0) return "violated";
-  return tried >= goal ? "held" : "short";
+  return tried >= goal && untried.length === 0 ? "held" : "short";
 }
 
 function told(outcome: Outcome): string[] {
   if (outcome.fate === "not run") return [`not run: ${outcome.why}`];
   if (outcome.fate === "broke off") return [`BROKE OFF: ${outcome.why}`];
   const { verdict, goal, ms } = outcome;
-  const { violations, notes } = verdict;
+  const { violations, notes, untried = [] } = verdict;
   const hidden = violations.length - SHOWN_VIOLATIONS;
   return [
     `${amount(verdict)} of ${grouped(goal)} in ${seconds(ms)}: ${resultOf(outcome)}`,
     ...notes,
+    ...untried.map((part) => `not tried, for want of time: ${part}`),
     ...violations.slice(0, SHOWN_VIOLATIONS).map((text) => `VIOLATION: ${text}`),
     ...(hidden > 0 ? [`and ${hidden} more`] : []),
   ];

@@ -7,6 +7,7 @@ import { isAlive, processOf } from "#src/disk/machine.js";
 import { ProjectFolder } from "#src/disk/project-folder.js";
 import type { Finding } from "#src/finding.js";
 import { MANAGED_BLOCKS, manifestText, schemaFiles, withBlock } from "#src/init.js";
+import { EventTypes } from "#src/model/event-types.js";
 import { phaseSequencesOf } from "#src/model/phases.js";
 import { nextUlid } from "#src/model/ulid.js";
 import {
@@ -28,12 +29,14 @@ import { Events } from "#src/stores/events.js";
 import { Features } from "#src/stores/features.js";
 import { Gaps } from "#src/stores/gaps.js";
 import { Locks } from "#src/stores/locks.js";
+import { LogWatch } from "#src/stores/log-watch.js";
 import { Memory } from "#src/stores/memory.js";
 import { Outputs } from "#src/stores/outputs.js";
 import { Phases } from "#src/stores/phases.js";
 import { Pipeline } from "#src/stores/pipeline.js";
 import { ScoutCache } from "#src/stores/scout-cache.js";
 import { Settings } from "#src/stores/settings.js";
+import { Subscriptions } from "#src/stores/subscriptions.js";
 import { NOBODY } from "#src/stores/told.js";
 import { storageOptions, tempFolder } from "../storage/support.ts";
 
@@ -85,7 +88,10 @@ export class StoresOnDisk {
       findings: NOBODY,
     };
     this.changes = new Changes(context);
-    this.events = new Events(context);
+    const types = new EventTypes();
+    // Nothing tells of changes on a disk of the memory.
+    const watch = new LogWatch(() => ({ refresh: () => undefined, close: () => undefined }));
+    this.events = new Events(context, types, new Subscriptions(context, { types, isAlive, watch }));
     this.features = new Features(context, this.changes);
     project ??= new ProjectFolder(tempFolder());
     this.locks = new Locks(context, { project, isAlive, processOf });

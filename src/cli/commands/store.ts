@@ -1,6 +1,6 @@
 /** Commands about the store as a whole. */
 import type { Finding, FlowStore } from "../../index.ts";
-import type { Command, CommandContext } from "../command.ts";
+import type { Command, CommandContext, CommandResult } from "../command.ts";
 import { FINDINGS, listOf, objectOf } from "../data-shapes.ts";
 import { DRY_RUN, isDryRun } from "../dry-run.ts";
 import { EXIT_DONE, EXIT_FOUND_ERRORS } from "../exit-codes.ts";
@@ -28,33 +28,48 @@ export const init: Command = {
 };
 
 export const check: Command = {
-  usage: "",
+  usage: "[--events]",
   details: [
     "Reads every file and writes nothing. A line that begins with repair: says what",
     "flowstore repair would do. Exit code 4 when there are errors.",
   ].join("\n"),
-  options: {},
+  options: { events: { type: "boolean", help: "Only the event log" } },
   positionals: NOTHING,
   examples: ["flowstore check", "flowstore check --json"],
   data: FINDINGS,
-  async run(context) {
-    const store = await context.openStore("read");
-    const findings = await store.check();
-    const errors = findings.filter(({ severity }) => severity === "error").length;
-    const warnings = findings.length - errors;
-    return {
-      data: findings,
-      meta: { count: findings.length, errors, warnings },
-      exitCode: errors > 0 ? EXIT_FOUND_ERRORS : EXIT_DONE,
-      text: async () => {
-        if (findings.length === 0) return "No damage found";
-        const { counted } = await import("../render/counted.ts");
-        const summary = `${counted(errors, "error")}, ${counted(warnings, "warning")}`;
-        return [...(await lines(findings, context)), summary].join("\n");
-      },
-    };
-  },
+  run: (context) => found(context, context.options.flag("events")),
 };
+
+export const verify: Command = {
+  usage: "",
+  details: [
+    "The same as flowstore check --events: reads every line of every segment, writes",
+    "nothing, and names each that is damaged. Exit code 4 when there are errors.",
+  ].join("\n"),
+  options: {},
+  positionals: NOTHING,
+  examples: ["flowstore events verify", "flowstore events verify --json"],
+  data: FINDINGS,
+  run: (context) => found(context, true),
+};
+
+async function found(context: CommandContext, onlyEvents: boolean): Promise<CommandResult> {
+  const store = await context.openStore("read");
+  const findings = await store.check({ only: onlyEvents ? "events" : "all" });
+  const errors = findings.filter(({ severity }) => severity === "error").length;
+  const warnings = findings.length - errors;
+  return {
+    data: findings,
+    meta: { count: findings.length, errors, warnings },
+    exitCode: errors > 0 ? EXIT_FOUND_ERRORS : EXIT_DONE,
+    text: async () => {
+      if (findings.length === 0) return "No damage found";
+      const { counted } = await import("../render/counted.ts");
+      const summary = `${counted(errors, "error")}, ${counted(warnings, "warning")}`;
+      return [...(await lines(findings, context)), summary].join("\n");
+    },
+  };
+}
 
 export const repair: Command = {
   usage: "[--dry-run]",

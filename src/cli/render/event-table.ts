@@ -1,7 +1,20 @@
 /** What has happened, one event a line. */
 import type { ChangeEvent, StoredEvent } from "../../index.ts";
+import { visible } from "./safe-text.ts";
 import { renderTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
+
+/** What an event made of the state before it. */
+export interface ReplayStep {
+  readonly event: StoredEvent;
+  /** Keys that are new or other than before. */
+  readonly changed: readonly {
+    readonly key: string;
+    readonly before: unknown;
+    readonly after: unknown;
+  }[];
+  readonly state: Readonly<Record<string, unknown>>;
+}
 
 type Change = Pick<ChangeEvent, "field" | "oldValue" | "newValue">;
 
@@ -35,6 +48,31 @@ export function renderEvents(events: readonly StoredEvent[], terminal: Terminal)
     ],
     terminal,
   );
+}
+
+/** One event on one line, for what comes without an end. */
+export function renderEventLine(event: StoredEvent): string {
+  const { sequence, createdAt, type, agent } = event;
+  const parts = [`#${sequence}`, createdAt, ofWhat(event), type, contentOf(event), agent ?? ""];
+  return visible(parts.filter((part) => part !== "").join("  "));
+}
+
+/** Each event of a stream with what it changed, and the state at the end. */
+export function renderReplay(steps: readonly ReplayStep[]): string {
+  const texts = steps.map(({ event: { version, createdAt, type, agent }, changed }) => {
+    const head = [`${version}`, createdAt, type, agent ?? ""].filter((part) => part !== "");
+    const lines = changed.map(({ key, before, after }) => {
+      return `   ${key}: ${before === null ? "" : `${valueText(before)} -> `}${valueText(after)}`;
+    });
+    return [head.join("  "), ...lines].map(visible).join("\n");
+  });
+  const state = Object.entries(steps.at(-1)?.state ?? {});
+  const last = state.map(([key, value]) => visible(`   ${key}: ${valueText(value)}`));
+  return [...texts, "", "State", ...last].join("\n");
+}
+
+function valueText(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
 }
 
 function changeText({ field, oldValue, newValue }: Change): string {

@@ -1,0 +1,52 @@
+/** Packing what of the log is closed. */
+
+import { badField, flagOrFalse } from "../model/given.ts";
+import { shown } from "../model/json-values.ts";
+import { requireOptions, type StoreContext } from "./context.ts";
+
+/** Which segments of the log are archived. */
+export interface ArchiveEventsOptions {
+  /**
+   * Segments that other clones began stay while their last event is younger than so many ms: their
+   * clone may still write them. Default 30 days.
+   */
+  readonly olderThanMs?: number | undefined;
+  /** Only tells what would be done. Default false. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** A segment that was packed, or would be. */
+export interface ArchivedSegment {
+  /** The plain file, relative to `.flow`. */
+  readonly file: string;
+  readonly bytes: number;
+  /** 0 where it only would be. */
+  readonly packedBytes: number;
+}
+
+/** A segment that stays as it is, and why. */
+export interface KeptSegment {
+  /** Relative to `.flow`. */
+  readonly file: string;
+  readonly why: string;
+}
+
+/** What was packed, or would be, and what stays. */
+export interface ArchiveReport {
+  readonly archived: ArchivedSegment[];
+  readonly kept: KeptSegment[];
+}
+
+const DEFAULT_AGE_MS = 30 * 24 * 60 * 60 * 1000;
+const DOING = "Cannot archive events";
+
+export async function archiveEvents(
+  context: StoreContext,
+  options: ArchiveEventsOptions,
+): Promise<ArchiveReport> {
+  const { olderThanMs = DEFAULT_AGE_MS, dryRun } = requireOptions(options);
+  if (!(Number.isFinite(olderThanMs) && olderThanMs >= 0)) {
+    throw badField(DOING, "olderThanMs", `must be a number from 0, not ${shown(olderThanMs)}`);
+  }
+  return context.storage.archive({ olderThanMs, dryRun: flagOrFalse(DOING, "dryRun", dryRun) });
+}
