@@ -104,10 +104,7 @@ describe("README: the page", () => {
   });
 
   test("the room for measurements is marked, with the command that repeats them", () => {
-    assert.match(
-      README,
-      /node test\/bench\/bench\.mjs[^]*<!-- speed:begin -->[^]*<!-- speed:end -->/,
-    );
+    assert.match(README, /npm run bench[^]*<!-- speed:begin -->[^]*<!-- speed:end -->/);
   });
 
   test("the dependencies are those of the package", () => {
