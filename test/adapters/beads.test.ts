@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test, type TestContext } from "node:test";
 import { stepsOf } from "#src/adapters/beads-issue.js";
-import { bring, byName, give, importedOf, lines, openStore, sharedData } from "./support.ts";
+import { largePlan } from "./beads-plan.ts";
+import { bring, byName, give, importedOf, lines, openStore, realPlan } from "./support.ts";
 
 const TIME = "2026-01-01T00:00:00.123456789Z";
 
@@ -32,65 +33,87 @@ function parse(text: string): Map<string, Issue> {
   return new Map(issues.map((parsed) => [parsed.id, parsed]));
 }
 
-describe("the 513 issues of a real project", () => {
-  test("come in once, by the rules", async (context) => {
-    const text = await sharedData(context, "beads-issues.jsonl");
-    if (text === null) return;
-    const source = [...parse(text).values()];
-    const store = await openStore(context);
-    const report = await bring(store, "beads", text);
-    assert.deepEqual([report.created, report.updated, report.unchanged], [513, 0, 0]);
-    assert.deepEqual(report.droppedEdges, []);
+const FINISHED = ["closed", "done", "cancelled", "tombstone"];
 
-    const features = await store.features.getAll();
-    assert.equal(features.length, 513);
-    assert.equal(features.filter(({ passes }) => passes).length, 495);
-    assert.equal(features.filter(({ inProgress }) => inProgress).length, 0);
-    const edges = features.flatMap(({ dependencies }) => dependencies);
-    assert.equal(edges.length, 289);
-    const held = report.keptAside.find(({ what }) => what === "status in_progress");
-    assert.equal(held?.count, 8);
+/** The issues of a plan with how many of them are finished, in progress and waited for. */
+function countsOf(issues: readonly Issue[]) {
+  const edges = issues.flatMap((one) => (one["dependencies"] ?? []) as { type: string }[]);
+  return {
+    issues: issues.length,
+    finished: issues.filter(({ status }) => FINISHED.includes(status)).length,
+    held: issues.filter(({ status }) => status === "in_progress").length,
+    blocking: edges.filter(({ type }) => type === "blocks").length,
+  };
+}
 
-    // Lists are in the order (priority, created_at) of the source.
-    const expected = source
-      .sort((left, right) => (left.created_at < right.created_at ? -1 : 1))
-      .sort((left, right) => left.priority - right.priority);
-    assert.deepEqual(
-      features.map((feature) => importedOf(feature)["id"]),
-      expected.map(({ id }) => id),
-    );
+async function comesInOnce(context: TestContext, text: string): Promise<void> {
+  const source = [...parse(text).values()];
+  const { issues, finished, held, blocking } = countsOf(source);
+  assert.ok(issues > 0 && finished > 0 && held > 0 && blocking > 0);
+  const store = await openStore(context);
+  const report = await bring(store, "beads", text);
+  assert.deepEqual([report.created, report.updated, report.unchanged], [issues, 0, 0]);
+  assert.deepEqual(report.droppedEdges, []);
 
-    const again = await bring(store, "beads", text);
-    assert.deepEqual([again.created, again.updated, again.unchanged], [0, 0, 513]);
-    assert.equal((await store.status()).events.total, 513 + 495);
+  const features = await store.features.getAll();
+  assert.equal(features.length, issues);
+  assert.equal(features.filter(({ passes }) => passes).length, finished);
+  assert.equal(features.filter(({ inProgress }) => inProgress).length, 0);
+  assert.equal(features.flatMap(({ dependencies }) => dependencies).length, blocking);
+  const keptHeld = report.keptAside.find(({ what }) => what === "status in_progress");
+  assert.equal(keptHeld?.count, held);
+
+  // Lists are in the order (priority, created_at) of the source.
+  const expected = source
+    .sort((left, right) => (left.created_at < right.created_at ? -1 : 1))
+    .sort((left, right) => left.priority - right.priority);
+  assert.deepEqual(
+    features.map((feature) => importedOf(feature)["id"]),
+    expected.map(({ id }) => id),
+  );
+
+  const again = await bring(store, "beads", text);
+  assert.deepEqual([again.created, again.updated, again.unchanged], [0, 0, issues]);
+  assert.equal((await store.status()).events.total, issues + finished);
+}
+
+async function goesOutAsItCame(context: TestContext, text: string): Promise<void> {
+  const store = await openStore(context);
+  await bring(store, "beads", text);
+  const [came, went] = [parse(text), parse(await give(store, "beads"))];
+  assert.deepEqual([...went.keys()].sort(), [...came.keys()].sort());
+  for (const [id, original] of came) assert.deepEqual(went.get(id), original);
+}
+
+async function survivesAnotherStore(context: TestContext, text: string): Promise<void> {
+  const [first, second] = [await openStore(context), await openStore(context)];
+  await bring(first, "beads", text);
+  await bring(second, "plain", await give(first, "plain"));
+  const [came, went] = [parse(text), parse(await give(second, "beads"))];
+  for (const [id, original] of came) {
+    const { updated_at: _came, ...expected } = original;
+    const { updated_at: _went, ...actual } = went.get(id) ?? original;
+    assert.deepEqual(actual, expected);
+  }
+  const report = await bring(second, "beads", text);
+  assert.equal(report.created, 0);
+}
+
+const REAL = realPlan("beads-issues.jsonl");
+const PLANS = [
+  { name: "a large plan", text: largePlan() },
+  // Beside this clone on some machines only; the plan above has all that it has.
+  ...(REAL === null ? [] : [{ name: "the 513 issues of a real project", text: REAL }]),
+];
+
+for (const { name, text } of PLANS) {
+  describe(name, () => {
+    test("comes in once, by the rules", (context) => comesInOnce(context, text));
+    test("goes out as it came", (context) => goesOutAsItCame(context, text));
+    test("survives a way through the plain format and another store", (context) =>
+      survivesAnotherStore(context, text));
   });
-
-  test("go out as they came", async (context) => {
-    const text = await sharedData(context, "beads-issues.jsonl");
-    if (text === null) return;
-    const store = await openStore(context);
-    await bring(store, "beads", text);
-    const [came, went] = [parse(text), parse(await give(store, "beads"))];
-    assert.deepEqual([...went.keys()].sort(), [...came.keys()].sort());
-    for (const [id, original] of came) assert.deepEqual(went.get(id), original);
-  });
-
-  test("survive a way through the plain format and another store", async (context) => {
-    const text = await sharedData(context, "beads-issues.jsonl");
-    if (text === null) return;
-    const [first, second] = [await openStore(context), await openStore(context)];
-    await bring(first, "beads", text);
-    await bring(second, "plain", await give(first, "plain"));
-    const [came, went] = [parse(text), parse(await give(second, "beads"))];
-    for (const [id, original] of came) {
-      const { updated_at: _came, ...expected } = original;
-      const { updated_at: _went, ...actual } = went.get(id) ?? original;
-      assert.deepEqual(actual, expected);
-    }
-    const report = await bring(second, "beads", text);
-    assert.equal(report.created, 0);
-  });
-});
+}
 
 describe("what an issue says", () => {
   test("every word for finished passes, and stays", async (context) => {
