@@ -1,4 +1,4 @@
-/** The names that a write adds to a folder, laid over those that are there. */
+/** The names that a write, or pending commits, add to a folder, laid over those that are there. */
 
 /** More new ones than this are sorted with the others at once; fewer are put in their places. */
 const FEW = 16;

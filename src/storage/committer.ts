@@ -229,9 +229,7 @@ export class Committer implements WriteBase {
 
   names(folder: string): readonly string[] {
     const { files, overlay } = this.#storage;
-    const names = files.names(folder, this.#since);
-    const added = overlay.isEmpty ? [] : overlay.names(folder);
-    return added.length === 0 ? names : [...new Set([...names, ...added])].sort();
+    return overlay.namesOver(folder, files.names(folder, this.#since));
   }
 
   // ---- publishing ----------------------------------------------------------------------------

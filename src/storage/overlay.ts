@@ -1,5 +1,6 @@
 /** What is committed and not yet in the files, laid over them. */
 
+import { AddedNames } from "./added-names.ts";
 import { entryOf, isFault, NO_STAT, type Document, type FileEntry } from "./files.ts";
 import { imageCounts, imageOf, segmentAfter } from "./judge.ts";
 import { pathOf, type FileChange } from "./journal-lines.ts";
@@ -19,6 +20,8 @@ export class Overlay {
   #byPath = new Map<string, Pending>();
   /** Of logs each change, in order: what they will hold follows from all of them. */
   #segments = new Map<string, Pending[]>();
+  /** By folder, the names that pending commits add to it. */
+  #added = new Map<string, AddedNames>();
   #entries = new WeakMap<FileChange, FileEntry>();
 
   constructor(journal: Journal) {
@@ -30,6 +33,7 @@ export class Overlay {
     this.#version = this.#journal.version;
     if (this.#byPath.size > 0) this.#byPath = new Map();
     if (this.#segments.size > 0) this.#segments = new Map();
+    if (this.#added.size > 0) this.#added = new Map();
     for (const entry of this.#journal.unapplied()) {
       for (const change of entry.record.changes) {
         const path = pathOf(change);
@@ -68,15 +72,22 @@ export class Overlay {
     return made;
   }
 
-  /** Names that pending commits add to a folder, those of folders among them. */
-  names(folder: string): string[] {
+  /** Names of a folder, sorted, with those that pending commits add, folders among them. */
+  namesOver(folder: string, names: readonly string[]): readonly string[] {
     this.#refresh();
-    const names = new Set<string>();
+    if (this.#byPath.size === 0) return names;
+    let added = this.#added.get(folder);
+    if (added === undefined) this.#added.set(folder, (added = this.#addedTo(folder)));
+    return added.over(names);
+  }
+
+  #addedTo(folder: string): AddedNames {
+    const added = new AddedNames();
     for (const path of this.#byPath.keys()) {
       const name = nameBelow(folder, path);
-      if (name !== null) names.add(name);
+      if (name !== null) added.add(name);
     }
-    return [...names];
+    return added;
   }
 
   /** Where a segment ends once what is pending is in it; `null` when nothing is pending. */

@@ -50,10 +50,7 @@ export class Reading {
   /** The names in a folder. */
   names(folder: string): readonly string[] {
     this.#listed.add(folder);
-    const names = this.#files.names(folder, this.#since);
-    if (this.#overlay.isEmpty) return names;
-    const added = this.#overlay.names(folder);
-    return added.length === 0 ? names : [...new Set([...names, ...added])].sort();
+    return this.#overlay.namesOver(folder, this.#files.names(folder, this.#since));
   }
 
   protected look(path: string): Document | null {

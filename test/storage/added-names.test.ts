@@ -2,7 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { MemoryDisk } from "#src/disk/memory-disk.js";
+import { FEATURES } from "#src/storage/layout.js";
 import { Writing, type WriteBase } from "#src/storage/view.js";
+import { makeRoot, openStorage, putValue } from "./support.ts";
 
 const FOLDER = "settings";
 
@@ -72,4 +75,24 @@ test("a name that comes costs less than half of sorting all", () => {
     sortingMs += performance.now() - added;
   }
   assert.ok(addingMs < sortingMs / 2, `${addingMs} ms of adding, ${sortingMs} ms of sorting`);
+});
+
+test("what is committed and not in the files yet leaves the list the same one", async () => {
+  const disk = makeRoot(new MemoryDisk());
+  const before = openStorage(disk);
+  await before.commit((write) => {
+    for (const name of ["a.json", "b.json"]) putValue(write, name, { v: 0 });
+  });
+  await before.close();
+  const storage = openStorage(disk, { durability: "relaxed" });
+  const listed = await storage.read((view) => view.names(FEATURES));
+  await storage.commit((write) => putValue(write, "b.json", { v: 1 }));
+  // Else each of thousands of changes would sort and index all the names anew.
+  assert.equal(await storage.read((view) => view.names(FEATURES)), listed);
+  await storage.commit((write) => assert.equal(write.names(FEATURES), listed));
+  await storage.commit((write) => putValue(write, "aa.json", { v: 1 }));
+  const added = await storage.read((view) => view.names(FEATURES));
+  assert.deepEqual(added, ["a.json", "aa.json", "b.json"]);
+  assert.equal(await storage.read((view) => view.names(FEATURES)), added);
+  await storage.close();
 });
