@@ -24,10 +24,12 @@ export class AddedNames {
   /** These names and those of `below`, which are sorted, in one sorted list. */
   over(below: readonly string[]): readonly string[] {
     const isSame = below === this.#below;
-    const fresh = isSame ? this.#fresh : [...this.#all];
     let names = isSame ? this.#names : below;
-    if (fresh.length > FEW) names = [...new Set([...names, ...fresh])].sort();
-    else for (const name of fresh) names = withName(names, name);
+    const fresh = (isSame ? this.#fresh : [...this.#all]).filter((name) => {
+      return names[placeIn(names, name)] !== name;
+    });
+    if (fresh.length > FEW) names = [...names, ...fresh].sort();
+    else for (const name of fresh) names = names.toSpliced(placeIn(names, name), 0, name);
     this.#names = names;
     this.#below = below;
     this.#fresh = [];
@@ -35,13 +37,14 @@ export class AddedNames {
   }
 }
 
-function withName(names: readonly string[], name: string): readonly string[] {
-  let from = 0;
-  let to = names.length;
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if ((names[middle] ?? "") < name) from = middle + 1;
-    else to = middle;
+/** Where a name stands, or would stand, in a sorted list. */
+export function placeIn(names: readonly string[], name: string): number {
+  let low = 0;
+  let high = names.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((names[middle] ?? "") < name) low = middle + 1;
+    else high = middle;
   }
-  return names[from] === name ? names : names.toSpliced(from, 0, name);
+  return low;
 }

@@ -13,6 +13,7 @@
 import { isFlowError, type FlowError } from "../errors.ts";
 import type { Disk, Stat } from "../disk/disk.ts";
 import { ioError } from "../disk/io-error.ts";
+import { placeIn } from "./added-names.ts";
 import { digest } from "./hash.ts";
 import { folderOf, inFolder, nameOf } from "./layout.ts";
 
@@ -304,18 +305,6 @@ function isSame(entry: FileEntry | FileFault | null, stat: Stat | null): boolean
 export function sameStat(a: Stat | null, b: Stat | null): boolean {
   if (a === null || b === null) return a === b;
   return a.ino === b.ino && a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs;
-}
-
-/** Where a name stands, or would stand, in a sorted list. */
-function placeIn(names: readonly string[], name: string): number {
-  let low = 0;
-  let high = names.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((names[middle] ?? "") < name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {

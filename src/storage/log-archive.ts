@@ -27,16 +27,18 @@ export interface ArchiveOptions {
   readonly dryRun: boolean;
 }
 
-/** One segment that was packed, or would be. */
+/** A segment that was packed, or would be. */
 export interface ArchivedSegment {
+  /** The plain file, relative to `.flow`. */
   readonly file: string;
   readonly bytes: number;
-  /** 0 where nothing was done. */
+  /** 0 where it only would be. */
   readonly packedBytes: number;
 }
 
 /** A segment that stays as it is, and why. */
 export interface KeptSegment {
+  /** Relative to `.flow`. */
   readonly file: string;
   readonly why: string;
 }

@@ -2,6 +2,7 @@
 
 import { badField, flagOrFalse } from "../model/given.ts";
 import { shown } from "../model/json-values.ts";
+import type { ArchiveReport } from "../storage/log-archive.ts";
 import { requireOptions, type StoreContext } from "./context.ts";
 
 /** Which segments of the log are archived. */
@@ -15,27 +16,7 @@ export interface ArchiveEventsOptions {
   readonly dryRun?: boolean | undefined;
 }
 
-/** A segment that was packed, or would be. */
-export interface ArchivedSegment {
-  /** The plain file, relative to `.flow`. */
-  readonly file: string;
-  readonly bytes: number;
-  /** 0 where it only would be. */
-  readonly packedBytes: number;
-}
-
-/** A segment that stays as it is, and why. */
-export interface KeptSegment {
-  /** Relative to `.flow`. */
-  readonly file: string;
-  readonly why: string;
-}
-
-/** What was packed, or would be, and what stays. */
-export interface ArchiveReport {
-  readonly archived: ArchivedSegment[];
-  readonly kept: KeptSegment[];
-}
+export type { ArchivedSegment, ArchiveReport, KeptSegment } from "../storage/log-archive.ts";
 
 const DEFAULT_AGE_MS = 30 * 24 * 60 * 60 * 1000;
 const DOING = "Cannot archive events";

@@ -78,21 +78,24 @@ test("a name that comes costs less than half of sorting all", () => {
 });
 
 test("what is committed and not in the files yet leaves the list the same one", async () => {
+  const names = Array.from({ length: 40 }, (_, n) => `${n + 10}.json`);
   const disk = makeRoot(new MemoryDisk());
   const before = openStorage(disk);
   await before.commit((write) => {
-    for (const name of ["a.json", "b.json"]) putValue(write, name, { v: 0 });
+    for (const name of names) putValue(write, name, { v: 0 });
   });
   await before.close();
   const storage = openStorage(disk, { durability: "relaxed" });
   const listed = await storage.read((view) => view.names(FEATURES));
-  await storage.commit((write) => putValue(write, "b.json", { v: 1 }));
+  for (const name of names.slice(0, 30)) {
+    await storage.commit((write) => putValue(write, name, { v: 1 }));
+  }
   // Else each of thousands of changes would sort and index all the names anew.
   assert.equal(await storage.read((view) => view.names(FEATURES)), listed);
   await storage.commit((write) => assert.equal(write.names(FEATURES), listed));
-  await storage.commit((write) => putValue(write, "aa.json", { v: 1 }));
+  await storage.commit((write) => putValue(write, "100.json", { v: 1 }));
   const added = await storage.read((view) => view.names(FEATURES));
-  assert.deepEqual(added, ["a.json", "aa.json", "b.json"]);
+  assert.deepEqual(added, ["10.json", "100.json", ...names.slice(1)]);
   assert.equal(await storage.read((view) => view.names(FEATURES)), added);
   await storage.close();
 });
