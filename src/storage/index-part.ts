@@ -122,10 +122,21 @@ export class IndexPart {
 
   /** Places of the events that share a term. */
   byTerm(term: string): Place[] {
+    const number = this.#numberOf(term);
+    return number === null ? [] : this.placesOf(number);
+  }
+
+  /** How many events bear a term, without their places. */
+  countOfTerm(term: string): number {
+    const number = this.#numberOf(term);
+    return number === null ? 0 : this.countOf(number);
+  }
+
+  #numberOf(term: string): number | null {
     for (const [segment, number] of this.#entries("keys", hashKey(term))) {
-      if (segment === IS_TERM && this.termAt(number) === term) return this.placesOf(number);
+      if (segment === IS_TERM && this.termAt(number) === term) return number;
     }
-    return [];
+    return null;
   }
 
   #live(segment: number, line: number, at: number): Place[] {

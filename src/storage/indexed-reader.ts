@@ -42,7 +42,8 @@ export class IndexedReader implements LogReader {
   /** Numbers from here on were given after this look. */
   readonly limit: number;
   #firstPending: number | null = null;
-
+  /** What the index was when this reader was made. */
+  readonly #changes: number;
   #isLenient = false;
 
   constructor(
@@ -55,6 +56,7 @@ export class IndexedReader implements LogReader {
     pending: readonly (readonly NumberedEvent[])[],
   ) {
     this.index = readers.index;
+    this.#changes = readers.index.changes;
     this.twins = readers.twins;
     this.ledger = ledger;
     this.epoch = epoch;
@@ -111,7 +113,20 @@ export class IndexedReader implements LogReader {
 
   versionOf(stream: string): number {
     const pending = this.pending.filter((event) => event.stream === stream).length;
-    return this.numbered("stream", stream).length + pending;
+    return this.#lengthOf(stream) + pending;
+  }
+
+  /**
+   * How many events a stream has without those of a write under way. Nothing but their number is
+   * looked up where no line can be a twin, without a number, or newer than this look: else each
+   * append would cost as much as its stream is long.
+   */
+  #lengthOf(stream: string): number {
+    const { index, ledger, twins, unnumbered } = this;
+    const isAsItWas = index.changes === this.#changes && ledger.nextSequence === this.limit;
+    return isAsItWas && unnumbered.isEmpty && !twins.hasOverlaps
+      ? index.countOf("stream", stream)
+      : this.numbered("stream", stream).length;
   }
 
   byCommand(commandId: string): NumberedLine[] {
@@ -172,8 +187,14 @@ export class IndexedReader implements LogReader {
     const found = this.#withLines((lines) =>
       this.#inOrder(this.numbered(kind, text), lines, kind, text, [0, Infinity]),
     );
+    const streams = new Map<string, Numbered[]>();
+    for (const { event } of found) {
+      if (!streams.has(event.stream))
+        streams.set(event.stream, this.numbered("stream", event.stream));
+    }
     const added = this.pendingLines().filter(({ event }) => this.#bears(event, kind, text));
-    return [...found.map((one) => withVersion(one, this.versionIn(one))), ...added];
+    const versionOf = (one: Found): number => this.versionIn(one, streams.get(one.event.stream));
+    return [...found.map((one) => withVersion(one, versionOf(one))), ...added];
   }
 
   /** What a write under way adds, numbered. */
@@ -182,29 +203,26 @@ export class IndexedReader implements LogReader {
     const versions = new Map<string, number>();
     return this.pending.map((event, index) => {
       const { stream } = event;
-      const version = (versions.get(stream) ?? this.numbered("stream", stream).length) + 1;
+      const version = (versions.get(stream) ?? this.#lengthOf(stream)) + 1;
       versions.set(stream, version);
       const sequence = this.firstPending + index;
       return { event, segment: "", line: 0, sequence, version, provisional: false };
     });
   }
 
-  /** An event's place in its stream. */
-  versionIn({ event, place, sequence, provisional }: Found): number {
-    const all = this.numbered("stream", event.stream);
-    let version = 1;
-    const without: Place[] = [];
-    for (const one of all) {
-      if (one.sequence === null) without.push(one.place);
-      else if (provisional || one.sequence < sequence) version += 1;
-    }
-    if (!provisional) return version;
+  /** An event's place in its stream, of which `all` are the places. */
+  versionIn(
+    { event, place, sequence, provisional }: Found,
+    all: readonly Numbered[] = this.numbered("stream", event.stream),
+  ): number {
+    const before = countBelow(all, provisional ? Infinity : sequence);
+    if (!provisional) return before + 1;
     return this.#withLines((lines) => {
-      const before = without.filter((one) => {
+      const earlier = all.slice(before).filter(({ place: one }) => {
         const isSame = one.segment === place.segment && one.line === place.line;
         return !isSame && (lines.eventAt(one)?.id ?? "") < event.id;
       });
-      return version + before.length;
+      return before + earlier.length + 1;
     });
   }
 
@@ -332,6 +350,18 @@ export class IndexedReader implements LogReader {
     const unreadable = [...index.unreadable].map(([segment, why]) => ({ segment, why }));
     return { damage: index.damage(), conflicts: twins.knownConflicts(), unreadable };
   }
+}
+
+/** How many bear a number below that; those without one come last. */
+function countBelow(numbered: readonly Numbered[], limit: number): number {
+  let low = 0;
+  let high = numbered.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((numbered[middle]?.sequence ?? Infinity) < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The index led to a line that is none of those it stands for. */

@@ -54,6 +54,8 @@ export class LogIndex {
   #highestId = "";
   /** Rises with every change but that a segment grows by events that are newer than all others. */
   version = 0;
+  /** Rises with every change. */
+  changes = 0;
 
   constructor(disk: Disk, overlay: Overlay, options: IndexOptions) {
     this.disk = disk;
@@ -137,12 +139,14 @@ export class LogIndex {
     parts.hasChanged = false;
     this.#hasChanged = false;
     this.version += 1;
+    this.changes += 1;
   }
 
   #syncTail(segment: Segment): void {
     if (this.#tails.get(segment.name)?.segment !== segment) this.#hasChanged = true;
     const tail = this.#tailOf(segment);
     const lowest = tail.sync();
+    if (lowest !== null) this.changes += 1;
     if (lowest !== null && lowest <= this.#highestId) this.#hasChanged = true;
     if (tail.maxId > this.#highestId) this.#highestId = tail.maxId;
   }
@@ -254,6 +258,14 @@ export class LogIndex {
       return kind === "stream" || kind === "type" ? part.byTerm(key) : part.byKey(key);
     });
     return [...found.flat(), ...[...this.#tails.values()].flatMap((tail) => tail.find(key))];
+  }
+
+  /** How many events a stream or a type has. */
+  countOf(kind: "stream" | "type", text: string): number {
+    const key = keyOf(kind, text);
+    const counts = this.#fromParts((part) => part.countOfTerm(key));
+    for (const tail of this.#tails.values()) counts.push(tail.countOf(key));
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   /** The streams or types that begin so, with how many events each has. */

@@ -60,6 +60,11 @@ export class Tail {
     return (this.#byKey.get(key) ?? []).map(({ line, at }) => ({ segment: name, line, at }));
   }
 
+  /** How many events bear a key. */
+  countOf(key: string): number {
+    return this.#byKey.get(key)?.length ?? 0;
+  }
+
   /** The texts under a key's first character, with how many events bear each. */
   *counted(mark: string): Generator<readonly [text: string, count: number]> {
     for (const [key, lines] of this.#byKey) {

@@ -8,6 +8,7 @@ import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { wrapDisk } from "#src/disk/wrapped-disk.js";
 import { sealLine } from "#src/storage/event-lines.js";
 import { CACHE, EVENTS, inFolder } from "#src/storage/layout.js";
+import { LogIndex } from "#src/storage/log-index.js";
 import type { Storage, StorageOptions } from "#src/storage/storage.js";
 import { answersOf, fill, plainAnswers, segmentPath } from "./log-support.ts";
 import { makeRoot, openStorage } from "./support.ts";
@@ -210,13 +211,32 @@ describe("the index of the log", () => {
     await indexedLog(disk);
     const storage = opened(disk);
     const reader = await storage.reader();
+    const lengths = (): number[] =>
+      reader.streams("order:1").map((stream) => reader.versionOf(stream));
+    const before = lengths();
     const scan = reader.scan();
     const first = scan.next();
     await fill(storage, 7000, 10);
+    assert.deepEqual(lengths(), before);
     let count = first.done === true ? 0 : first.value.length;
     for (const chunk of scan) count += chunk.length;
     assert.equal(count, 1200);
     assert.equal((await storage.reader()).count().total, 1210);
+    await storage.close();
+  });
+
+  test("tells how long a stream is without a look at its events", async (context) => {
+    const disk = rooted();
+    await indexedLog(disk);
+    const storage = opened(disk);
+    const reader = await storage.reader();
+    const [stream = ""] = reader.streams("order:1");
+    const find = context.mock.method(LogIndex.prototype, "find");
+    const length = reader.versionOf(stream);
+    assert.equal(find.mock.callCount(), 0, "an append would cost as much as its stream is long");
+    find.mock.restore();
+    assert.equal(length, reader.ofStream(stream).length);
+    assert.ok(length > 1);
     await storage.close();
   });
 
