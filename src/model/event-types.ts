@@ -125,7 +125,7 @@ export class EventTypes {
     if (known === undefined) return;
     requireTag(doing, field, type, known.tag, payload);
     if (known.schema === null) return;
-    const verdict = await known.schema["~standard"].validate(payload);
+    const verdict = await verdictOf(known.schema, doing, field, type, payload);
     const [issue] = verdict.issues ?? [];
     if (issue === undefined) return;
     const path = pathText((issue.path ?? []).map(keyOf));
@@ -165,6 +165,28 @@ function isSchema(value: unknown): boolean {
 
 function keyOf(part: PropertyKey | { readonly key: PropertyKey }): PropertyKey {
   return typeof part === "object" ? part.key : part;
+}
+
+/** @throws FlowError `BAD_REQUEST` where the schema itself fails: then nothing is known of the payload. */
+async function verdictOf(
+  schema: StandardSchema,
+  doing: string,
+  field: string,
+  type: string,
+  payload: unknown,
+): Promise<SchemaVerdict> {
+  try {
+    return await schema["~standard"].validate(payload);
+  } catch (error) {
+    // Whatever a program's own function throws.
+    throw new FlowError(
+      "BAD_REQUEST",
+      `${doing}: ${field} cannot be judged, since the schema of ${type} failed: ${
+        error instanceof Error ? error.message : shown(error)
+      }`,
+      { context: { field, type }, cause: error },
+    );
+  }
 }
 
 function requireTag(

@@ -241,6 +241,17 @@ describe("types", () => {
     assert.deepEqual(first?.payload, { items: [{ price: 3, more: "kept" }] });
     assert.deepEqual(rest, []);
     await assert.rejects(events.registerType("ordered"), withCode("CONFLICT"));
+    const broken = z.unknown().refine(() => {
+      throw new TypeError("no such table");
+    });
+    await events.registerType("judged", { schema: broken });
+    const append = events.append("order:1", [{ type: "judged", payload: 1 }]);
+    await assert.rejects(append, (error: Error) => {
+      assert.ok(withCode("BAD_REQUEST")(error));
+      assert.match(error.message, /payload cannot be judged.*judged failed: no such table/);
+      assert.ok(error.cause instanceof TypeError);
+      return true;
+    });
   });
 
   test("older payloads are read in their newest shape; the log keeps what was written", async (context) => {

@@ -34,7 +34,7 @@ function settingsOf(words: readonly string[]): Settings {
   const { only, seed, budget, release } = values;
   return {
     only: only === undefined ? idsOf(Object.keys(CLAIMS)) : idsOf(only.split(",")),
-    seed: seed === undefined ? Date.now() % MAX_SEED : numberOf("--seed", seed),
+    seed: seed === undefined ? Date.now() % MAX_SEED : wholeNumberOf("--seed", seed),
     size: release ? "release" : "short",
     budgetMs: budget === undefined ? Infinity : numberOf("--budget", budget) * MINUTE_MS,
   };
@@ -53,6 +53,13 @@ function numberOf(option: string, word: string): number {
   const number = Number(word);
   if (word.trim() === "" || !Number.isFinite(number) || number < 0)
     throw new BadWord(`${option} takes a number, not ${word}.`);
+  return number;
+}
+
+function wholeNumberOf(option: string, word: string): number {
+  const number = numberOf(option, word);
+  if (!Number.isSafeInteger(number))
+    throw new BadWord(`${option} takes a whole number, not ${word}.`);
   return number;
 }
 
