@@ -136,6 +136,11 @@ export class EventTypes {
     );
   }
 
+  /** Whether payloads of a type are read in another shape than they were written in. */
+  isUpcast(type: string): boolean {
+    return this.versionOf(type) > 1;
+  }
+
   /** A payload as the newest version of its type, and which that is. */
   upcast(event: UpcastEvent & { readonly schemaVersion: number; readonly payload: unknown }): {
     readonly payload: unknown;

@@ -67,6 +67,7 @@ export interface Aggregate<S> {
 const ORDERS = ["asc", "desc"] as const;
 const LOADING = "Cannot load the stream";
 const QUERYING = "Cannot query events";
+const REPLAYING = "Cannot replay events";
 
 /** The event log. */
 export class Events {
@@ -120,8 +121,8 @@ export class Events {
    * Every event in sequence order, as of the moment the first one is asked for; memory does not grow
    * with them. A damaged line is left out and named by `check`.
    */
-  async *replayAll(): AsyncIterable<StoredEvent> {
-    yield* this.#replay({});
+  replayAll(): AsyncIterable<StoredEvent> {
+    return this.#replay(() => ({}));
   }
 
   /**
@@ -129,8 +130,8 @@ export class Events {
    *
    * @throws FlowError `BAD_REQUEST` for what is no whole number from 0.
    */
-  async *replayFrom(sequence: number): AsyncIterable<StoredEvent> {
-    yield* this.#replay({ from: requireNumber("Cannot replay events", "sequence", sequence) });
+  replayFrom(sequence: number): AsyncIterable<StoredEvent> {
+    return this.#replay(() => ({ from: requireNumber(REPLAYING, "sequence", sequence) }));
   }
 
   /**
@@ -138,11 +139,13 @@ export class Events {
    *
    * @throws FlowError `BAD_REQUEST` for what is no whole number from 0.
    */
-  async *replayAfter(sequence: number): AsyncIterable<StoredEvent> {
-    yield* this.#replay({ from: requireNumber("Cannot replay events", "sequence", sequence) + 1 });
+  replayAfter(sequence: number): AsyncIterable<StoredEvent> {
+    return this.#replay(() => ({ from: requireNumber(REPLAYING, "sequence", sequence) + 1 }));
   }
 
-  async *#replay(scan: Scan): AsyncGenerator<StoredEvent, void, void> {
+  /** What is wrong with the question is told where the first event is asked for. */
+  async *#replay(scanOf: () => Scan): AsyncGenerator<StoredEvent, void, void> {
+    const scan = scanOf();
     const reader = await this.#context.storage.reader();
     for (const chunk of reader.scan(scan)) {
       for (const line of chunk) yield storedEvent(line, this.#types);
