@@ -11,7 +11,7 @@ import type { Check, Edit, Mutant } from "./mutants.ts";
 
 /** One mutant at a time and core: each child has work for one. */
 const AT_ONCE = 2;
-/** A mutant that hangs is noticed as well. */
+/** A mutant that hangs is noticed as well, when the engine as it is does not hang there then. */
 const LONGEST_TEST_MS = 150_000;
 const LONGEST_ATTACK_MS = 300_000;
 
@@ -51,6 +51,9 @@ function change(folder: string, { file, search, replacement }: Edit): void {
   );
 }
 
+/** How a check ended. */
+type Outcome = "passed" | "failed" | "hung";
+
 /** Runs what should notice in a process of its own, and lets go of it at the end. */
 export class MutantRuns {
   readonly #living = new Set<() => void>();
@@ -60,8 +63,8 @@ export class MutantRuns {
     for (const end of this.#living) end();
   }
 
-  /** Whether a check passes with some texts replaced. */
-  async passes(check: Check, edits: readonly Edit[]): Promise<boolean> {
+  /** How a check ends with some texts replaced. */
+  async #outcome(check: Check, edits: readonly Edit[]): Promise<Outcome> {
     const folder = copyOfEverything(edits);
     const isTest = !("claim" in check);
     const words = isTest
@@ -73,13 +76,25 @@ export class MutantRuns {
       env: { ...env, POWER_RANDOMS: "1" },
       cwd: folder,
     });
+    let hasHung = false;
     const end = (): void => void child.kill("SIGKILL");
+    const endLate = (): void => {
+      hasHung = true;
+      end();
+    };
     this.#living.add(end);
-    const timer = setTimeout(end, isTest ? LONGEST_TEST_MS : LONGEST_ATTACK_MS);
+    const timer = setTimeout(endLate, isTest ? LONGEST_TEST_MS : LONGEST_ATTACK_MS);
     const code = await new Promise((resolvePromise) => child.on("close", resolvePromise));
     clearTimeout(timer);
     this.#living.delete(end);
-    return code === 0;
+    if (hasHung) return "hung";
+    return code === 0 ? "passed" : "failed";
+  }
+
+  async #isMissed({ file, search, replacement, also = [], check }: Mutant): Promise<boolean> {
+    const outcome = await this.#outcome(check, [{ file, search, replacement }, ...also]);
+    if (outcome === "failed") return true;
+    return outcome === "hung" && (await this.#outcome(check, [])) === "passed";
   }
 
   /** The checks that do not pass on the engine as it is, by their names. */
@@ -93,7 +108,7 @@ export class MutantRuns {
       for (const [name, check] of checks) {
         if (!goesOn()) return;
         yield async () => {
-          if (!(await self.passes(check, []))) failing.push(name);
+          if ((await self.#outcome(check, [])) !== "passed") failing.push(name);
         };
       }
     }
@@ -108,11 +123,10 @@ export class MutantRuns {
   ): Promise<string[]> {
     const survivors: string[] = [];
     function* cases(self: MutantRuns): Generator<() => Promise<void>> {
-      for (const { rule, file, search, replacement, also = [], check } of mutants) {
-        if (!tried(rule)) return;
+      for (const mutant of mutants) {
+        if (!tried(mutant.rule)) return;
         yield async () => {
-          const edits = [{ file, search, replacement }, ...also];
-          if (await self.passes(check, edits)) survivors.push(rule);
+          if (!(await self.#isMissed(mutant))) survivors.push(mutant.rule);
         };
       }
     }

@@ -8,7 +8,7 @@ import { after, describe, test } from "node:test";
 
 import { MORE_MUTANTS } from "./more-mutants.ts";
 import { MutantRuns } from "./mutant-runs.ts";
-import { MUTANTS } from "./mutants.ts";
+import { MUTANTS, type Mutant } from "./mutants.ts";
 
 /** By their names; those that only slow tests notice are C3's alone. */
 const RULES: readonly string[] = [
@@ -26,6 +26,7 @@ const RULES: readonly string[] = [
 ];
 const CHOSEN = [...MUTANTS, ...MORE_MUTANTS].filter(({ rule }) => RULES.includes(rule));
 
+const isTest = ({ check }: Mutant): boolean => !("claim" in check);
 const runs = new MutantRuns();
 
 after(() => runs.end());
@@ -35,8 +36,11 @@ describe("the tests", () => {
     assert.equal(CHOSEN.length, RULES.length);
   });
 
-  test("pass on the engine as it is", async () => {
-    assert.deepEqual(await runs.failingOnItself(CHOSEN), []);
+  test("pass on a copy of the engine as it is", async () => {
+    // Each of them runs on the engine itself beside this; C3 runs all of them on a copy as well.
+    const kinds = [CHOSEN.find(isTest), CHOSEN.find((mutant) => !isTest(mutant))];
+    const tried = kinds.filter((mutant) => mutant !== undefined);
+    assert.deepEqual(await runs.failingOnItself(tried), []);
   });
 
   test("notice each rule that is taken out", async (t) => {
