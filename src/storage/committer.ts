@@ -229,7 +229,8 @@ export class Committer implements WriteBase {
 
   names(folder: string): readonly string[] {
     const { files, overlay } = this.#storage;
-    return overlay.namesOver(folder, files.names(folder, this.#since));
+    const names = files.names(folder, this.#since);
+    return overlay.namesOver(folder, names, (path) => this.get(path, false) !== null);
   }
 
   // ---- publishing ----------------------------------------------------------------------------

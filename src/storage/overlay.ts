@@ -6,11 +6,18 @@ import { imageCounts, imageOf, segmentAfter } from "./judge.ts";
 import { pathOf, type FileChange } from "./journal-lines.ts";
 import type { WindowEntry } from "./journal-state.ts";
 import type { Journal } from "./journal.ts";
-import { LOG_SUFFIX } from "./layout.ts";
+import { folderOf, inFolder, LOG_SUFFIX } from "./layout.ts";
 
 interface Pending {
   readonly entry: WindowEntry;
   readonly change: FileChange;
+}
+
+/** What pending commits do to the names of a folder. */
+interface PendingNames {
+  readonly added: AddedNames;
+  /** Of some of them it turns out that they stay. */
+  readonly dropped: readonly string[];
 }
 
 /** Committed images that are not in the files yet, by path; rebuilt when the journal moved. */
@@ -20,8 +27,8 @@ export class Overlay {
   #byPath = new Map<string, Pending>();
   /** Of logs each change, in order: what they will hold follows from all of them. */
   #segments = new Map<string, Pending[]>();
-  /** By folder, the names that pending commits add to it. */
-  #added = new Map<string, AddedNames>();
+  /** By folder. */
+  #names = new Map<string, PendingNames>();
   #entries = new WeakMap<FileChange, FileEntry>();
 
   constructor(journal: Journal) {
@@ -33,7 +40,7 @@ export class Overlay {
     this.#version = this.#journal.version;
     if (this.#byPath.size > 0) this.#byPath = new Map();
     if (this.#segments.size > 0) this.#segments = new Map();
-    if (this.#added.size > 0) this.#added = new Map();
+    if (this.#names.size > 0) this.#names = new Map();
     for (const entry of this.#journal.unapplied()) {
       for (const change of entry.record.changes) {
         const path = pathOf(change);
@@ -72,22 +79,33 @@ export class Overlay {
     return made;
   }
 
-  /** Names of a folder, sorted, with those that pending commits add, folders among them. */
-  namesOver(folder: string, names: readonly string[]): readonly string[] {
+  /**
+   * The names of a folder, sorted, with those that pending commits add to it, folders among them,
+   * and without those that they take away and that are not there any more.
+   */
+  namesOver(
+    folder: string,
+    names: readonly string[],
+    isThere: (path: string) => boolean,
+  ): readonly string[] {
     this.#refresh();
     if (this.#byPath.size === 0) return names;
-    let added = this.#added.get(folder);
-    if (added === undefined) this.#added.set(folder, (added = this.#addedTo(folder)));
-    return added.over(names);
+    let pending = this.#names.get(folder);
+    if (pending === undefined) this.#names.set(folder, (pending = this.#pendingNames(folder)));
+    const all = pending.added.over(names);
+    const gone = pending.dropped.filter((name) => !isThere(inFolder(folder, name)));
+    return gone.length === 0 ? all : all.filter((name) => !gone.includes(name));
   }
 
-  #addedTo(folder: string): AddedNames {
-    const added = new AddedNames();
-    for (const path of this.#byPath.keys()) {
+  #pendingNames(folder: string): PendingNames {
+    const pending = { added: new AddedNames(), dropped: [] as string[] };
+    for (const [path, { change }] of this.#byPath) {
       const name = nameBelow(folder, path);
-      if (name !== null) added.add(name);
+      if (name === null) continue;
+      if (imageOf(change) !== null) pending.added.add(name);
+      else if (folderOf(path) === folder) pending.dropped.push(name);
     }
-    return added;
+    return pending;
   }
 
   /** Where a segment ends once what is pending is in it; `null` when nothing is pending. */

@@ -50,7 +50,8 @@ export class Reading {
   /** The names in a folder. */
   names(folder: string): readonly string[] {
     this.#listed.add(folder);
-    return this.#overlay.namesOver(folder, this.#files.names(folder, this.#since));
+    const names = this.#files.names(folder, this.#since);
+    return this.#overlay.namesOver(folder, names, (path) => this.look(path) !== null);
   }
 
   protected look(path: string): Document | null {

@@ -99,3 +99,16 @@ test("what is committed and not in the files yet leaves the list the same one", 
   assert.equal(await storage.read((view) => view.names(FEATURES)), added);
   await storage.close();
 });
+
+test("what pending commits take away is no name any more", async () => {
+  const storage = openStorage(makeRoot(new MemoryDisk()), { durability: "relaxed" });
+  await storage.commit((write) => {
+    for (const name of ["a.json", "b.json"]) putValue(write, name, { v: 0 });
+  });
+  await storage.commit((write) => write.drop(FEATURES, "a.json"));
+  assert.deepEqual(await storage.read((view) => view.names(FEATURES)), ["b.json"]);
+  await storage.commit((write) => assert.deepEqual(write.names(FEATURES), ["b.json"]));
+  await storage.commit((write) => putValue(write, "a.json", { v: 1 }));
+  assert.deepEqual(await storage.read((view) => view.names(FEATURES)), ["a.json", "b.json"]);
+  await storage.close();
+});
