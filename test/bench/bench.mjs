@@ -7,17 +7,18 @@
  *   npm run bench -- --quick                         all rows in two minutes: that it works
  *   npm run bench -- --large                         100,000 features and 1,000,000 events too
  *
- * A whole run writes results.md, results.json and results.svg beside this file; a part of one, or
- * a quick one, writes them into partial/, where git does not look. `--out FOLDER` names another.
+ * A whole run writes results.md, results.json and results.svg beside this file, and the main
+ * figures into README, unless the machine was busy; a part of one, or a quick one, writes into
+ * partial/, where git does not look. `--out FOLDER` names another.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { requirePackages } from "./packages.mjs";
 import { plotOf } from "./plot.mjs";
 import { aboutThisRun, Results } from "./results.mjs";
-import { markdownOf, summaryOf } from "./tables.mjs";
+import { markdownOf, readmePartOf, summaryOf } from "./tables.mjs";
 
 const WORK = ["reads", "claims", "crowd", "bulk", "events", "locks", "commands", "memory", "disk"];
 const ROUNDS = 9;
@@ -79,5 +80,16 @@ async function bench(settings) {
   writeFileSync(join(out, "results.json"), `${JSON.stringify(results.toJson(about), null, 2)}\n`);
   writeFileSync(join(out, "results.md"), markdownOf(results, about));
   writeFileSync(join(out, "results.svg"), plotOf(results, about));
+  if (out === import.meta.dirname) showInReadme(readmePartOf(results, about));
   console.log(`Written: results.md, results.json and results.svg in ${out}`);
+}
+
+/** Between its two marks; a busy machine's figures stay out. */
+function showInReadme(part) {
+  if (part === null) return;
+  const path = join(import.meta.dirname, "../../README.md");
+  const text = readFileSync(path, "utf8");
+  const [begin, end] = ["<!-- speed:begin -->\n", "<!-- speed:end -->"];
+  const [from, to] = [text.indexOf(begin) + begin.length, text.indexOf(end)];
+  writeFileSync(path, text.slice(0, from) + part + text.slice(to));
 }

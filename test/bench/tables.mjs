@@ -57,6 +57,18 @@ export function markdownOf(results, about) {
   return `${parts.join("\n\n")}\n`;
 }
 
+/** What README shows of a run; `null` for one whose figures are of no use. */
+export function readmePartOf(results, about) {
+  if (doubtOf(about) !== null) return null;
+  const parts = [
+    machineOf(about),
+    "The medians of alternating rounds, divided: below 1 FlowStore is faster. Where it is slower comes first; everything else is in [test/bench/results.md](test/bench/results.md).",
+    tableOf(HEADLINE, results.headlines().map(headlineRow)),
+    "![The same figures as bars](test/bench/results.svg)",
+  ];
+  return `${parts.join("\n\n")}\n`;
+}
+
 const HEADLINE = ["workload", "ratio", "spread", "compared with", "goal"];
 
 function headlineRow({ row, ratio, low, high, system, goal, isMet }) {
