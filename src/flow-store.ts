@@ -17,7 +17,6 @@ import type { Finding } from "./finding.ts";
 import { findRoot, initRoot, readManifest } from "./init.ts";
 import { DECISION } from "./model/decisions.ts";
 import { EventTypes } from "./model/event-types.ts";
-import { shown } from "./model/json-values.ts";
 import { toIso } from "./model/time.ts";
 import { nextUlid } from "./model/ulid.ts";
 import {
@@ -29,6 +28,8 @@ import {
   type Settings,
 } from "./store-options.ts";
 import {
+  BLOB_PARTS,
+  BLOBS,
   EVENTS,
   FORMAT,
   JOURNAL,
@@ -42,6 +43,7 @@ import type { Reading, Writing } from "./storage/view.ts";
 import type { FlowStoreStatus } from "./stores/status.ts";
 import { idsOf, namesIds } from "./stores/change-events.ts";
 import { Approvals } from "./stores/approvals.ts";
+import { Blobs } from "./stores/blobs.ts";
 import { asTooLarge } from "./stores/call-size.ts";
 import { Changes } from "./stores/changes.ts";
 import { Checkpoints } from "./stores/checkpoints.ts";
@@ -57,10 +59,11 @@ import { Memory } from "./stores/memory.ts";
 import { Outputs } from "./stores/outputs.ts";
 import { Phases } from "./stores/phases.ts";
 import { Pipeline } from "./stores/pipeline.ts";
+import { Projections } from "./stores/projections.ts";
 import { ScoutCache } from "./stores/scout-cache.ts";
 import { Settings as SettingsStore } from "./stores/settings.ts";
 import { Subscriptions } from "./stores/subscriptions.ts";
-import { Told } from "./stores/told.ts";
+import { tell, Told } from "./stores/told.ts";
 
 export type { Durability, Finding, FlowStoreOptions, FlowStoreStatus, RepairOptions, RepairReport };
 
@@ -72,11 +75,13 @@ export interface TransactionOptions {
 
 /** What a check looks at. */
 export interface CheckOptions {
-  /** `events`: the log alone, every line of it. Default `all`. */
-  readonly only?: "all" | "events" | undefined;
+  /** `events`: the log alone, every line of it; `blobs`: blobs alone, every byte. Default `all`. */
+  readonly only?: "all" | "events" | "blobs" | undefined;
 }
 
-const CHECKED: readonly unknown[] = ["all", "events"];
+const CHECKED = ["all", "events", "blobs"] as const;
+/** The folders that a part of a check is about. */
+const FOLDERS_OF = { events: [EVENTS], blobs: [BLOBS, BLOB_PARTS] } as const;
 const DEFAULT_TRANSACTION_TIMEOUT_MS = 5_000;
 const ULID_RANDOM_BYTES = 10;
 
@@ -114,6 +119,10 @@ export class FlowStore {
   readonly settings: SettingsStore;
   /** Copies of documents, and the way back to them. */
   readonly checkpoints: Checkpoints;
+  /** Read models: tables of rows, and queries over them. */
+  readonly projections: Projections;
+  /** Bytes by key. */
+  readonly blobs: Blobs;
   readonly #storage: Storage;
   readonly #disk: Disk;
   readonly #settings: Settings;
@@ -188,6 +197,8 @@ export class FlowStore {
     this.outputs = new Outputs(this.#context);
     this.settings = new SettingsStore(this.#context);
     this.checkpoints = new Checkpoints(this.#context);
+    this.projections = new Projections(this.#context);
+    this.blobs = new Blobs(this.#context);
   }
 
   /**
@@ -282,7 +293,9 @@ export class FlowStore {
     if (!CHECKED.includes(only)) throw badOption("only", only);
     const findings = await this.#storage.read((view) => this.#findProblems(view));
     if (only === "all") return findings;
-    return findings.filter(({ file }) => file === EVENTS || file.startsWith(`${EVENTS}/`));
+    return findings.filter(({ file }) =>
+      FOLDERS_OF[only].some((folder) => file === folder || file.startsWith(`${folder}/`)),
+    );
   }
 
   /** Mends what can be mended without a loss; backs up what it changes; may be repeated. */
@@ -381,15 +394,4 @@ function requireFolderName(dir: unknown): string | undefined {
   if (dir === undefined) return undefined;
   if (typeof dir === "string" && dir !== "" && !dir.includes("\0")) return dir;
   throw badOption("dir", dir);
-}
-
-/** A listener that throws ends no process and no commit; that it threw is said on stderr. */
-function tell(listener: (finding: Finding) => void, finding: Finding): void {
-  try {
-    listener(finding);
-  } catch (error) {
-    // Whatever a caller's function throws is expected here, and is the caller's.
-    const what = error instanceof Error ? String(error) : shown(error);
-    process.emitWarning(`onWarning threw: ${what}`, "FlowStoreWarning");
-  }
 }

@@ -131,3 +131,39 @@ export type {
   SaveCheckpointOptions,
 } from "./stores/checkpoints.ts";
 export type { CoordinationStatus, OpenWork } from "./stores/status.ts";
+export { FLOWFORGE_TABLES } from "./model/flowforge-tables.ts";
+export type {
+  ColumnSchema,
+  ColumnType,
+  ProjectionRow,
+  TableSchema,
+} from "./model/projection-schema.ts";
+export type {
+  ProjectionTable,
+  Projections,
+  QueryInput,
+  UpsertRowsInput,
+} from "./stores/projections.ts";
+export type { BlobEntry, BlobStat } from "./model/blobs.ts";
+export type { Blob, BlobData, Blobs, BlobStream, PutBlobInput } from "./stores/blobs.ts";
+export type { CollectBlobsOptions, CollectedBlobs } from "./stores/blob-collection.ts";
+export { createDbContext } from "./ports.ts";
+export type {
+  BlobStorePort,
+  DbContext,
+  EventStorePort,
+  PortEvent,
+  PortSnapshot,
+  ProjectionStorePort,
+  TxPort,
+} from "./ports.ts";
+export type {
+  Affinity,
+  QueryBudget,
+  QueryColumn,
+  QueryEngine,
+  QueryRequest,
+  QueryTable,
+  SqlValue,
+} from "./query/query-engine.ts";
+export { sqlJsEngine, type SqlJs } from "./query/sql-js-engine.ts";

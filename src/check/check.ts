@@ -8,6 +8,10 @@ import type { Finding } from "../finding.ts";
 import { MANAGED_BLOCKS, readManifest, schemaFiles, withBlock } from "../init.ts";
 import { isFlowError, type FlowError } from "../errors.ts";
 import {
+  BLOB_DATA,
+  BLOB_KEYS,
+  BLOB_PARTS,
+  BLOBS,
   CHECKPOINTS,
   CURSORS,
   DOCUMENT_FOLDERS,
@@ -25,6 +29,7 @@ import {
   LOG_SUFFIX,
   MANIFEST,
   OUTPUTS,
+  PROJECTIONS,
   QUARANTINE,
   SCHEMA,
   SCOUT_CACHE,
@@ -32,17 +37,20 @@ import {
   SNAPSHOTS,
   TRACKED_FOLDERS,
 } from "../storage/layout.ts";
+import { isContent, isContentFolder } from "../storage/blob-files.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { isCheckpointFile } from "../stores/checkpoint-files.ts";
 import { isDocumentName } from "../stores/feature-names.ts";
 import { OUTPUT_SUFFIX } from "../stores/outputs.ts";
+import { findBlobProblems } from "./check-blobs.ts";
 import { findCheckpointProblems, findCopyProblems } from "./check-checkpoints.ts";
 import { findEventProblems } from "./check-events.ts";
 import { findFeatureProblems } from "./check-features.ts";
 import { findGroupProblems } from "./check-groups.ts";
 import { findLockProblems } from "./check-locks.ts";
 import { findNoteProblems } from "./check-notes.ts";
+import { findProjectionProblems } from "./check-projections.ts";
 import { findWorkProblems } from "./check-work.ts";
 import { sightOf, type Sight } from "./sight.ts";
 
@@ -91,6 +99,8 @@ function stateProblems(sight: Sight, { fileSystem, pipelinePhases }: Surrounding
     ...findFeatureProblems(sight),
     ...findWorkProblems(sight, pipelinePhases),
     ...findNoteProblems(sight),
+    ...findProjectionProblems(sight),
+    ...findBlobProblems(sight),
     ...findLockProblems(sight),
     ...findCheckpointProblems(sight),
     ...findEventProblems(sight),
@@ -132,7 +142,7 @@ function manifestProblems(disk: Disk): Finding[] {
 /** Folders in `local/` that their first file makes. */
 const OWN_FOLDERS = [
   ...[QUARANTINE, LOCKS, LOCK_QUEUE, LOCK_LOG, SCOUT_CACHE, CHECKPOINTS],
-  ...[CURSORS, SNAPSHOTS],
+  ...[CURSORS, SNAPSHOTS, BLOBS, BLOB_DATA, BLOB_PARTS],
 ];
 
 /** Folders must be real ones: a link may lead out of the root. */
@@ -218,13 +228,16 @@ function whyNot(text: string | null | FlowError): string {
   return isError(text) ? `: ${text.message}` : "";
 }
 
-/** What format 1 has in a root, with two folders that this version does not fill. */
+/** What format 1 has in a root. */
 const ROOT_NAMES: ReadonlySet<string> = new Set([
   ...[MANIFEST, GIT_IGNORE, GIT_ATTRIBUTES, LOCAL],
   ...TRACKED_FOLDERS,
   ...DOCUMENT_FOLDERS,
-  ...["projections", "blobs"],
+  BLOBS,
 ]);
+
+/** Folders with folders in them, and one whose documents are no JSON. */
+const NOT_FLAT: readonly string[] = [GAPS, OUTPUTS, PROJECTIONS];
 
 /** Files that are no documents: they do no harm, but nobody reads them either. */
 function foreignFiles(disk: Disk): Finding[] {
@@ -235,9 +248,14 @@ function foreignFiles(disk: Disk): Finding[] {
     name.endsWith(OUTPUT_SUFFIX) && !name.startsWith(".");
   // Whatever else stands in place of an epic's folder is a finding of its own.
   const epics = namesIn(disk, GAPS).filter((name) => !name.startsWith("."));
-  const flat = DOCUMENT_FOLDERS.filter((folder) => folder !== GAPS && folder !== OUTPUTS);
+  const flat = DOCUMENT_FOLDERS.filter((folder) => !NOT_FLAT.includes(folder));
   const own = [LOCKS, LOCK_QUEUE, SCOUT_CACHE, CURSORS, SNAPSHOTS];
-  const folders = [...flat, ...epics.map((epic) => inFolder(GAPS, epic)), ...own];
+  const tables = namesIn(disk, PROJECTIONS).filter((name) => !name.startsWith("."));
+  const nested = [
+    ...epics.map((epic) => inFolder(GAPS, epic)),
+    ...tables.map((table) => inFolder(PROJECTIONS, table)),
+  ];
+  const folders = [...flat, ...nested, ...own];
   const schemas = schemaFiles();
   return [
     ...foreignIn(disk, "", (name) => ROOT_NAMES.has(name)),
@@ -248,7 +266,24 @@ function foreignFiles(disk: Disk): Finding[] {
     ...folders.flatMap((folder) => foreignIn(disk, folder, isDocumentName)),
     ...foreignIn(disk, OUTPUTS, isOutputName),
     ...foreignIn(disk, GAPS, (name) => epics.includes(name)),
+    ...foreignIn(disk, PROJECTIONS, (name) => tables.includes(name)),
     ...foreignCopies(disk),
+    ...foreignContents(disk),
+  ];
+}
+
+/** What stands among the contents of blobs and is none. */
+function foreignContents(disk: Disk): Finding[] {
+  const isFolderName = (name: string): boolean => isContentFolder(inFolder(BLOB_DATA, name));
+  return [
+    ...foreignIn(disk, BLOBS, (name) => [BLOB_KEYS, BLOB_DATA].includes(inFolder(BLOBS, name))),
+    ...foreignIn(disk, BLOB_DATA, isFolderName),
+    ...namesIn(disk, BLOB_DATA)
+      .filter(isFolderName)
+      .flatMap((folder) => {
+        const path = inFolder(BLOB_DATA, folder);
+        return foreignIn(disk, path, (name) => isContent(inFolder(path, name)));
+      }),
   ];
 }
 

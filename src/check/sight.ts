@@ -15,15 +15,18 @@ import type { Reading, Writing } from "../storage/view.ts";
 export interface Sight {
   readonly storage: Storage;
   readonly view: Reading | Writing;
+  /** Whether all is read anew: every line of the log, every byte of blobs. */
+  readonly isFresh: boolean;
   /** `null` where `events` is a link or a file: nothing is read through it. */
   readonly log: IndexedReader | null;
 }
 
 /** What `view` and the log show together; `isFresh`: by a look at every line. */
 export function sightOf(storage: Storage, view: Reading | Writing, isFresh: boolean): Sight {
-  if (storage.disk.stat(EVENTS)?.isDirectory() === false) return { storage, view, log: null };
+  if (storage.disk.stat(EVENTS)?.isDirectory() === false)
+    return { storage, view, isFresh, log: null };
   const log = isFresh ? storage.freshReaderIn(view) : storage.readerIn(view);
-  return { storage, view, log };
+  return { storage, view, isFresh, log };
 }
 
 /** A feature's file that can be used, a tombstone's too. */

@@ -43,6 +43,8 @@ export interface CommandContext {
   /** Aborted when the user interrupts; work of several steps then throws `ABORTED` at the next. */
   readonly signal: AbortSignal;
   readonly terminal: Terminal;
+  /** `--json`. */
+  readonly isJson: boolean;
   /** Opens the store of the working folder or `--dir`; it is closed when the command ends. */
   openStore(access: "read" | "write", phases?: OwnPhases): Promise<FlowStore>;
   /** Makes the store if there is none, and opens it. */

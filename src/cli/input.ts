@@ -1,5 +1,5 @@
 /** Texts that a user names: a file, a pattern of files, or `-` for standard input. */
-import { readFile, stat } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
 import { FlowError } from "../errors.ts";
 
 /** A quarter of a gigabyte: far above any plan, and below what one string can hold. */
@@ -42,6 +42,45 @@ async function readStandardInput(): Promise<Buffer> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/**
+ * The bytes of a file or of standard input, as they are asked for; an interruption ends them with
+ * `ABORTED`.
+ *
+ * @throws FlowError `NOT_FOUND` for a missing file, `BAD_REQUEST` for a folder, `IO`, also while
+ * it is read.
+ */
+export async function inputChunks(
+  name: string,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Buffer>> {
+  if (name === STANDARD_INPUT) return chunksOf(process.stdin, "standard input", signal);
+  try {
+    const handle = await open(name);
+    if ((await handle.stat()).isDirectory()) {
+      await handle.close();
+      throw new FlowError("BAD_REQUEST", `Cannot read ${name}: it is a folder`);
+    }
+    return chunksOf(handle.createReadStream(), name, signal);
+  } catch (error) {
+    throw asReadError(error, name);
+  }
+}
+
+async function* chunksOf(
+  stream: AsyncIterable<Buffer>,
+  name: string,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer, void, void> {
+  try {
+    for await (const chunk of stream) {
+      if (signal.aborted) throw new FlowError("ABORTED", "Interrupted; nothing was changed");
+      yield chunk;
+    }
+  } catch (error) {
+    throw asReadError(error, name);
+  }
 }
 
 /** The words of standard input, for `-` in place of IDs. */

@@ -319,6 +319,38 @@ export const REGISTRY: Registry = {
     summary: "Print events as they come, from any process",
     load: async () => (await import("./commands/events-watch.ts")).watch,
   },
+  query: {
+    summary: "Ask one SELECT of the tables of rows and of the log",
+    load: async () => (await import("./commands/query.ts")).query,
+  },
+  "blob put": {
+    summary: "Give a key its content, from a file or standard input",
+    load: async () => (await import("./commands/blob.ts")).put,
+  },
+  "blob get": {
+    summary: "Write the content of a key to a file or standard output",
+    load: async () => (await import("./commands/blob.ts")).get,
+  },
+  "blob list": {
+    summary: "List keys and what they have",
+    load: async () => (await import("./commands/blob.ts")).list,
+  },
+  "blob stat": {
+    summary: "Show what a key has, without its content",
+    load: async () => (await import("./commands/blob.ts")).stat,
+  },
+  "blob remove": {
+    summary: "Take keys away; contents stay until gc",
+    load: async () => (await import("./commands/blob.ts")).remove,
+  },
+  "blob gc": {
+    summary: "Remove contents that no key has any more",
+    load: async () => (await import("./commands/blob.ts")).gc,
+  },
+  "blob verify": {
+    summary: "Read every content and compare its checksum",
+    load: async () => (await import("./commands/blob.ts")).verify,
+  },
   demo: {
     summary: "Watch agents build a plan together, one of them killed, and the proof",
     load: async () => (await import("./commands/demo.ts")).demo,

@@ -61,6 +61,7 @@ async function execute(
     dir: options.text("dir"),
     signal: interruption.signal,
     terminal: answer.terminal,
+    isJson: options.flag("json"),
     openStore: (access, phases) => session.open(access, phases),
     initStore: () => session.init(),
     warn: (finding) => answer.warn(finding),

@@ -22,3 +22,16 @@ export function print(stream: NodeJS.WriteStream, text: string): Promise<boolean
     stream.write(text, (error) => resolve(error === null || error === undefined));
   });
 }
+
+/**
+ * Writes bytes to standard output as they come, no faster than they are taken. When the reader is
+ * gone, the rest is not asked for.
+ */
+export async function printBytes(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of chunks) {
+    const isTaken = await new Promise<boolean>((resolve) => {
+      process.stdout.write(chunk, (error) => resolve(error === null || error === undefined));
+    });
+    if (!isTaken) return;
+  }
+}

@@ -1,5 +1,6 @@
 /** Every kind of document but features, whose shape is older than this way of saying it. */
 import { APPROVAL_SHAPE } from "./approvals.ts";
+import { BLOB_SHAPE } from "./blobs.ts";
 import { CHECKPOINT_SHAPE } from "./checkpoints.ts";
 import { GAP_SHAPE } from "./gaps.ts";
 import { LOCK_SHAPE } from "./locks.ts";
@@ -13,6 +14,7 @@ import type { Shape } from "./shape.ts";
 /** For the schemas that `init` writes, and for `check`. */
 export const SHAPES: readonly Shape<object>[] = [
   APPROVAL_SHAPE,
+  BLOB_SHAPE,
   CHECKPOINT_SHAPE,
   GAP_SHAPE,
   LOCK_SHAPE,

@@ -23,6 +23,13 @@ export const APPROVALS = "approvals";
 export const MEMORY = "memory";
 export const SETTINGS = "settings";
 export const OUTPUTS = "outputs";
+/** With a folder for each table. */
+export const PROJECTIONS = "projections";
+export const BLOBS = "blobs";
+/** Which content a key has. */
+export const BLOB_KEYS = "blobs/keys";
+/** Contents by their digest, in folders by its first two digits. */
+export const BLOB_DATA = "blobs/data";
 
 export const LOCAL = "local";
 export const LOCAL_IGNORE = "local/.gitignore";
@@ -30,6 +37,8 @@ export const JOURNAL = "local/journal";
 export const GUARD = "local/guard";
 export const GUARD_QUEUE = "local/guard/queue";
 export const FENCE = "local/fence";
+/** Contents of blobs that are being written. */
+export const BLOB_PARTS = "local/blobs";
 export const CLAIMS = "local/claims";
 export const CACHE = "local/cache";
 export const QUARANTINE = "local/quarantine";
@@ -57,6 +66,8 @@ export const DOCUMENT_FOLDERS = [
   MEMORY,
   SETTINGS,
   OUTPUTS,
+  PROJECTIONS,
+  BLOB_KEYS,
 ] as const;
 
 /** Folders that `init` makes, parents first. */

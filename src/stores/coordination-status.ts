@@ -3,12 +3,15 @@
 import { approvalOf, type ApprovalDocument } from "../model/approvals.ts";
 import { compareGaps, gapOf, gateOf, type Gap } from "../model/gaps.ts";
 import type { LockHolder } from "../model/locks.ts";
+import { flowforgeTable } from "../model/flowforge-tables.ts";
 import { compareNaturally } from "../model/natural-order.ts";
 import { newestFirst } from "../model/newest.ts";
 import { completedOf } from "../model/phases.ts";
 import { COMPLETED, pipelineOf } from "../model/pipeline.ts";
+import { keyColumnOf } from "../model/projection-schema.ts";
 import {
   APPROVALS,
+  BLOB_KEYS,
   CHECKPOINTS,
   folderOf,
   GAPS,
@@ -18,10 +21,12 @@ import {
   OUTPUTS,
   PHASES,
   PIPELINE,
+  PROJECTIONS,
   SETTINGS,
 } from "../storage/layout.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { approvalDocuments } from "./approvals.ts";
+import { blobDocuments } from "./blobs.ts";
 import { CheckpointFiles } from "./checkpoint-files.ts";
 import type { Documents } from "./documents.ts";
 import { gapDocuments, isFolder } from "./gap-files.ts";
@@ -29,6 +34,7 @@ import { memoryDocuments } from "./memory.ts";
 import { decodeOutput, OUTPUT_SUFFIX } from "./outputs.ts";
 import { phasesDocuments } from "./phases.ts";
 import { pipelineDocuments } from "./pipeline.ts";
+import { folderOfTable, TableRows, tablesIn } from "./projection-rows.ts";
 import { settingDocuments } from "./settings.ts";
 import type { CoordinationStatus } from "./status.ts";
 import { NOBODY } from "./told.ts";
@@ -52,6 +58,7 @@ export function coordinationOf(
   const underWay = pipelines.filter(({ phase }) => phase !== COMPLETED);
   const approvals = valuesIn(view, APPROVALS, approvalDocuments(NOBODY));
   const phases = valuesIn(view, PHASES, phasesDocuments(NOBODY));
+  const blobs = valuesIn(view, BLOB_KEYS, blobDocuments(NOBODY));
   const having = (status: ApprovalDocument["status"]): number =>
     approvals.filter((one) => one.status === status).length;
   return {
@@ -74,6 +81,11 @@ export function coordinationOf(
     outputs: { total: outputsIn(view) },
     settings: { total: valuesIn(view, SETTINGS, settingDocuments(NOBODY)).length },
     checkpoints: { total: checkpointsIn(view) },
+    projections: projectionsIn(view),
+    blobs: {
+      total: blobs.length,
+      bytes: blobs.reduce((sum, { size }) => sum + size, 0),
+    },
     open: {
       locks: [...locks],
       pipelines: underWay,
@@ -111,6 +123,22 @@ function valuesIn<T extends object>(
 function outputsIn(view: Reading | Writing): number {
   const files = isReadable(view, OUTPUTS) ? view.list(OUTPUTS, OUTPUT_SUFFIX) : [];
   return files.filter((file) => !("finding" in decodeOutput(file))).length;
+}
+
+function projectionsIn(view: Reading | Writing): { tables: number; rows: number } {
+  const tables = isReadable(view, PROJECTIONS) ? tablesIn(view) : [];
+  const counts = tables.map((table) => {
+    if (!isReadable(view, folderOfTable(table))) return 0;
+    return livingRows(view, table, keyColumnOf(flowforgeTable(table)));
+  });
+  return {
+    tables: counts.filter((count) => count > 0).length,
+    rows: counts.reduce((sum, count) => sum + count, 0),
+  };
+}
+
+function livingRows(view: Reading | Writing, table: string, keyColumn: string): number {
+  return new TableRows(NOBODY, table, keyColumn).list(view).length;
 }
 
 function checkpointsIn(view: Reading | Writing): number {

@@ -8,7 +8,7 @@ import { copyJson, isPlainObject, shown } from "../model/json-values.ts";
 import { toIso } from "../model/time.ts";
 import { isFault, type Document } from "../storage/files.ts";
 import { checksum } from "../storage/hash.ts";
-import { SNAPSHOTS } from "../storage/layout.ts";
+import { nameOf, SNAPSHOTS } from "../storage/layout.ts";
 import type { LogReader } from "../storage/log-reader.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { requireBearable, tooLarge } from "./call-size.ts";
@@ -80,6 +80,16 @@ export class Snapshots {
     const isThere = eventAt(reader, stream, snapshot.version) === snapshot.eventId;
     return isThere ? snapshot : null;
   }
+}
+
+/** Every snapshot that fits the log, by the name of its file. */
+export function listSnapshots(view: Reading | Writing, reader: LogReader): Snapshot[] {
+  return view.list(SNAPSHOTS).flatMap((file) => {
+    const snapshot = decode(file);
+    if (snapshot === null || nameOf(file.path) !== fileNameFor(snapshot.stream)) return [];
+    const isThere = eventAt(reader, snapshot.stream, snapshot.version) === snapshot.eventId;
+    return isThere ? [snapshotOf(snapshot)] : [];
+  });
 }
 
 function snapshotGiven(input: unknown): Omit<Snapshot, "createdAt"> {

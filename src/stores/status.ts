@@ -46,6 +46,10 @@ export interface CoordinationStatus {
   readonly settings: { readonly total: number };
   /** Of this clone, as the locks are. */
   readonly checkpoints: { readonly total: number };
+  /** Tables that have rows, and the rows of all of them. */
+  readonly projections: { readonly tables: number; readonly rows: number };
+  /** Keys that have a content, and the sum of what each has. */
+  readonly blobs: { readonly total: number; readonly bytes: number };
   readonly open: OpenWork;
 }
 

@@ -1,6 +1,7 @@
 /** What was told of files that calls come upon: each thing once, and again when it comes back. */
 
 import type { Finding } from "../finding.ts";
+import { shown } from "../model/json-values.ts";
 import { folderOf } from "../storage/layout.ts";
 
 /** Who is told what a look at files found wrong. */
@@ -87,4 +88,15 @@ function isSame(left: Finding, right: Finding): boolean {
 
 function keyOf({ file, rule, line }: Finding): string {
   return JSON.stringify([file, rule, line]);
+}
+
+/** A listener that throws ends no process and no commit; that it threw is said on stderr. */
+export function tell(listener: (finding: Finding) => void, finding: Finding): void {
+  try {
+    listener(finding);
+  } catch (error) {
+    // Whatever a caller's function throws is expected here, and is the caller's.
+    const what = error instanceof Error ? String(error) : shown(error);
+    process.emitWarning(`onWarning threw: ${what}`, "FlowStoreWarning");
+  }
 }

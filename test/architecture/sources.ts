@@ -45,6 +45,7 @@ export function importsOf(source: Source): string[] {
 export function readPackage(): {
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
 } {
   return JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")) as ReturnType<
     typeof readPackage

@@ -20,7 +20,18 @@ import { plotOf } from "./plot.mjs";
 import { aboutThisRun, Results } from "./results.mjs";
 import { markdownOf, readmePartOf, summaryOf } from "./tables.mjs";
 
-const WORK = ["reads", "claims", "crowd", "bulk", "events", "locks", "commands", "memory", "disk"];
+const WORK = [
+  "reads",
+  "claims",
+  "crowd",
+  "bulk",
+  "events",
+  "queries",
+  "locks",
+  "commands",
+  "memory",
+  "disk",
+];
 const ROUNDS = 9;
 const QUICK_ROUNDS = 1;
 

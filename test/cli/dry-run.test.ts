@@ -42,6 +42,10 @@ async function type({ run }: Shell, ...lines: readonly string[]): Promise<void> 
   }
 }
 
+async function put({ run }: Shell, ...keys: readonly string[]): Promise<void> {
+  for (const key of keys) await run(["blob", "put", key, "--file", "-"], { input: `of ${key}` });
+}
+
 const GAPS = ["gap add fn-1 search", "gap add fn-1 sorting"];
 const PLAN = ["feature create A", "feature create B --depends 1", "feature create C --depends 1"];
 
@@ -235,6 +239,45 @@ const CASES: Readonly<Record<string, readonly (readonly [what: string, one: Case
     [
       "one twice",
       { prepare: (shell) => type(shell, "checkpoint save a"), words: () => ["a", "a"], exit: 3 },
+    ],
+  ],
+  "blob remove": [
+    ["two", { prepare: (shell) => put(shell, "a", "b"), words: () => ["a", "b"] }],
+    ["unknown", { prepare: (shell) => put(shell, "a"), words: () => ["a", "c"], exit: 3 }],
+    ["one twice", { prepare: (shell) => put(shell, "a"), words: () => ["a", "a"], exit: 3 }],
+    [
+      "a damaged one",
+      {
+        prepare: async (shell) => {
+          await put(shell, "a", "b");
+          damage(fileIn(shell, "blobs/keys", "b"));
+        },
+        words: () => ["a", "b"],
+        exit: 6,
+      },
+    ],
+  ],
+  "blob gc": [
+    [
+      "one of two",
+      {
+        prepare: async (shell) => {
+          await put(shell, "a", "b");
+          await type(shell, "blob remove a");
+        },
+        words: () => ["--older-than", "1ms"],
+      },
+    ],
+    [
+      "beside a damaged key",
+      {
+        prepare: async (shell) => {
+          await put(shell, "a");
+          damage(fileIn(shell, "blobs/keys", "a"));
+        },
+        words: () => ["--older-than", "1ms"],
+        exit: 6,
+      },
     ],
   ],
   import: [

@@ -26,6 +26,7 @@ describe("status()", () => {
       approvals: { pending: 0, approved: 0, rejected: 0 },
       ...{ decisions: nothing, memory: nothing, outputs: nothing, settings: nothing },
       checkpoints: nothing,
+      ...{ projections: { tables: 0, rows: 0 }, blobs: { total: 0, bytes: 0 } },
       open: { locks: [], pipelines: [], gaps: [], approvals: [] },
     });
     await store.locks.acquire({ paths: ["a", "b"], taskId: "t1", ttlMs: 60_000 });
@@ -72,6 +73,7 @@ describe("status()", () => {
       approvals: { pending: 2, approved: 1, rejected: 1 },
       ...{ decisions: { total: 2 }, memory: { total: 1 }, outputs: { total: 1 } },
       ...{ settings: { total: 1 }, checkpoints: { total: 1 } },
+      ...{ projections: { tables: 0, rows: 0 }, blobs: { total: 0, bytes: 0 } },
     });
     assert.deepEqual(open.locks, await store.locks.holders());
     assert.deepEqual(

@@ -26,6 +26,18 @@ export async function shownBy(store: FlowStore): Promise<string[]> {
       (await store.locks.history()).map(({ event, path }) => `lock event ${event} ${path}`),
     checkpoints: async () =>
       (await store.checkpoints.list()).map(({ name }) => `checkpoint ${name}`),
+    projections: async () => {
+      const tables = (await store.projections.tables()).filter(({ rows }) => rows > 0);
+      const rows = tables.map(async ({ name }) =>
+        (await store.projections.list(name)).map(({ id }) => `row ${name} ${String(id)}`),
+      );
+      return (await Promise.all(rows)).flat();
+    },
+    blobs: async () => {
+      const keys = (await store.blobs.list()).map(({ key }) => `blob ${key}`);
+      const shown = keys.map((key) => lookInto(key, async () => read(store, key)));
+      return (await Promise.all(shown)).flat();
+    },
   };
   for (const task of ["fn-1.1", "fn-1.2"]) {
     rooms[`phases ${task}`] = async () =>
@@ -40,6 +52,11 @@ export async function shownBy(store: FlowStore): Promise<string[]> {
   const all: string[] = [];
   for (const [room, look] of Object.entries(rooms)) all.push(...(await lookInto(room, look)));
   return all.toSorted();
+}
+
+async function read(store: FlowStore, line: string): Promise<string[]> {
+  await store.blobs.get(line.replace("blob ", ""));
+  return [line];
 }
 
 async function lookInto(room: string, look: () => Promise<string[]>): Promise<string[]> {

@@ -119,6 +119,26 @@ describe("the packed package", () => {
     assert.equal(run(project, process.execPath, ["--no-warnings", "use.cjs"]), "1 1\n");
   });
 
+  test("answers queries without sql.js, and says where that is missing", () => {
+    const use = `
+      import { FlowStore, sqlJsEngine } from "flowstore";
+      const store = await FlowStore.openTemporary();
+      await store.projections.upsert({ table: "t", rows: [{ id: "1" }] });
+      const sql = "SELECT id || '!' AS id FROM t";
+      console.log((await store.projections.query({ sql }))[0].id);
+      await store.projections.query({ sql, engine: sqlJsEngine() }).catch((error) => {
+        console.log(error.code, error.message, error.hint);
+      });
+      await store.close();`;
+    writeFileSync(join(project, "query.mjs"), use);
+    assert.ok(!existsSync(join(project, "node_modules/sql.js")));
+    assert.equal(
+      run(project, process.execPath, ["query.mjs"]),
+      "1!\nBAD_REQUEST Cannot run the query: sql.js is not installed " +
+        "Install it beside flowstore: npm install sql.js\n",
+    );
+  });
+
   test("keeps its inner files to itself", () => {
     const code = 'import("flowstore/dist/errors.js").catch((e) => console.log(e.code))';
     assert.equal(run(project, process.execPath, ["-e", code]), "ERR_PACKAGE_PATH_NOT_EXPORTED\n");

@@ -11,6 +11,7 @@ import { FEATURE_DOCUMENT_KEYS } from "#src/model/schema.js";
 import { encodeBatch } from "#src/storage/event-lines.js";
 import * as layout from "#src/storage/layout.js";
 import { Approvals } from "#src/stores/approvals.js";
+import { Blobs } from "#src/stores/blobs.js";
 import { Changes } from "#src/stores/changes.js";
 import { Checkpoints } from "#src/stores/checkpoints.js";
 import { Decisions } from "#src/stores/decisions.js";
@@ -22,6 +23,7 @@ import { Memory } from "#src/stores/memory.js";
 import { Outputs } from "#src/stores/outputs.js";
 import { Phases } from "#src/stores/phases.js";
 import { Pipeline } from "#src/stores/pipeline.js";
+import { Projections } from "#src/stores/projections.js";
 import { ScoutCache } from "#src/stores/scout-cache.js";
 import { Settings } from "#src/stores/settings.js";
 import { codesOf, README, REPOSITORY, tablesOf } from "./blocks.ts";
@@ -150,6 +152,8 @@ describe("README: the API", () => {
     ["### Outputs", Outputs.prototype],
     ["### Settings", Settings.prototype],
     ["### Checkpoints", Checkpoints.prototype],
+    ["### Projections", Projections.prototype],
+    ["### Blobs", Blobs.prototype],
   ] as const) {
     test(`every call under ${heading}`, () => {
       const [rows = []] = tablesOf(section(heading)).values();

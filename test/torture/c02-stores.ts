@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 
 import { MemoryDisk, type CrashState } from "#src/disk/memory-disk.js";
+import type { Durability } from "#src/storage/storage.js";
 import { booted, hurried, named } from "../crash/rebooted.ts";
 import type { Pains, Tally } from "../crash/power-attacks.ts";
 import { inLanes } from "../storage/support.ts";
-import { prepare, PUBLIC_CALLS } from "./public-calls.ts";
+import { prepare, PUBLIC_CALLS, type PublicCall } from "./public-calls.ts";
 import { everythingIn, makeStoreRoot, StoresOnDisk } from "./stores-on-disk.ts";
 
 /** One call that was answered, and which operations it lasted. */
@@ -20,6 +21,12 @@ const AT_ONCE = 8;
 /** Those that leave the less to others come last. */
 const LAST = ["gaps.removeAll", "features.delete", "locks.releaseAll", "checkpoints.delete"];
 
+/** What is tried: by default every call, as durable as can be. */
+export interface StoresScope {
+  readonly calls?: readonly PublicCall[];
+  readonly durability?: Durability;
+}
+
 async function lookAt(disk: MemoryDisk, boot: string): Promise<string> {
   const stores = new StoresOnDisk(disk, booted(boot, { readOnly: true }));
   const shown = await everythingIn(stores);
@@ -28,20 +35,25 @@ async function lookAt(disk: MemoryDisk, boot: string): Promise<string> {
 }
 
 /** All calls, one after another; each is a step, and so is all before it. */
-async function workload(): Promise<{ disk: MemoryDisk; steps: Step[] }> {
+async function workload({
+  calls = PUBLIC_CALLS,
+  durability = "full",
+}: StoresScope): Promise<{ disk: MemoryDisk; steps: Step[] }> {
   const start = new MemoryDisk();
   makeStoreRoot(start);
   const disk = start.crash("all");
-  const stores = new StoresOnDisk(disk, booted("boot-1"));
-  await prepare(stores);
+  const before = new StoresOnDisk(disk, booted("boot-1"));
+  await prepare(before);
+  await before.close();
+  const stores = new StoresOnDisk(disk, booted("boot-1", { durability }));
   const steps: Step[] = [];
   const isLast = ({ name }: { name: string }): boolean => LAST.includes(name);
-  const calls = [
+  const inOrder = [
     { name: "prepare", act: async () => undefined },
-    ...PUBLIC_CALLS.filter((call) => !isLast(call)),
-    ...PUBLIC_CALLS.filter(isLast),
+    ...calls.filter((call) => !isLast(call)),
+    ...calls.filter(isLast),
   ];
-  for (const { name, act } of calls) {
+  for (const { name, act } of inOrder) {
     const from = disk.operations;
     // A call may be refused after others were made: then it changes nothing.
     await act(stores).catch(() => undefined);
@@ -52,8 +64,13 @@ async function workload(): Promise<{ disk: MemoryDisk; steps: Step[] }> {
   return { disk, steps };
 }
 
-async function tryCut(steps: readonly Step[], { at, disk }: CrashState): Promise<void> {
-  const least = steps.findLastIndex(({ to }) => to <= at);
+async function tryCut(
+  steps: readonly Step[],
+  { at, disk }: CrashState,
+  durability: Durability = "full",
+): Promise<void> {
+  // The last moments may go, whole calls of them.
+  const least = durability === "full" ? steps.findLastIndex(({ to }) => to <= at) : 0;
   const most = steps.findLastIndex(({ from }) => from <= at);
   const seen = await lookAt(disk, "boot-2");
   const place = steps.slice(least, most + 1).find(({ shown }) => shown === seen);
@@ -75,19 +92,18 @@ async function tryCut(steps: readonly Step[], { at, disk }: CrashState): Promise
 }
 
 /** States of a power cut in the middle of every public call. */
-export async function attackStores({
-  seed,
-  goesOn = () => true,
-  isWanted = () => true,
-}: Pains): Promise<Tally> {
-  const { disk, steps } = await workload();
+export async function attackStores(
+  { seed, randoms, goesOn = () => true, isWanted = () => true }: Pains,
+  scope: StoresScope = {},
+): Promise<Tally> {
+  const { disk, steps } = await workload(scope);
   const begun = steps[0]?.to ?? 0;
   let disks = 0;
   function* cases(): Generator<() => Promise<void>> {
-    for (const state of disk.crashStates({ from: begun, seed, isWanted })) {
+    for (const state of disk.crashStates({ from: begun, seed, randoms, isWanted })) {
       if (!goesOn()) return;
       disks += 1;
-      yield () => named(state, () => tryCut(steps, state));
+      yield () => named(state, () => tryCut(steps, state, scope.durability));
     }
   }
   await inLanes(cases(), AT_ONCE);

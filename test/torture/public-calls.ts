@@ -26,6 +26,10 @@ export async function prepare(stores: StoresOnDisk): Promise<void> {
     await stores.memory.append({ text: "prices are in cents", tags: ["shop"] });
     await stores.settings.set("colour", { dark: true });
     await stores.outputs.write("fn-1.1", "# Done\n");
+    await stores.projections.upsert({ table: "workflows", rows: WORKFLOWS });
+    await stores.blobs.put({ key: "logo", data: Buffer.from("old") });
+    await stores.blobs.put({ key: "gone", data: Buffer.from("nobody's") });
+    await stores.blobs.delete("gone");
   });
   await stores.scoutCache.set({ key: "one", type: "repo", result: { files: 1 } });
   await stores.locks.acquire({ paths: ["src/a.ts", "src/b.ts"], taskId: "fn-1.1" });
@@ -34,6 +38,49 @@ export async function prepare(stores: StoresOnDisk): Promise<void> {
   await stores.features.markPassing(1);
   await stores.features.claimAndGet(3, { agent: "third", leaseMs: 300_000 });
 }
+
+const WORKFLOWS = [
+  { id: "w1", name: "Nightly" },
+  { id: "w2", name: "Hourly" },
+];
+
+const PORTS: readonly PublicCall[] = [
+  {
+    name: "projections.upsert",
+    act: ({ projections }) =>
+      projections.upsert({
+        table: "workflows",
+        rows: [
+          { id: "w1", description: "at night" },
+          { id: "w3", name: "Daily" },
+        ],
+      }),
+  },
+  {
+    name: "projections.upsert, replacing",
+    act: ({ projections }) =>
+      projections.upsert({
+        table: "workflows",
+        rows: [{ id: "w4", name: "Hourly" }],
+        mode: "replace",
+      }),
+  },
+  {
+    name: "projections.upsert, a new table",
+    act: ({ projections }) => projections.upsert({ table: "orders", rows: [{ id: 1 }] }),
+  },
+  {
+    name: "projections.truncate",
+    act: ({ projections }) => projections.truncate({ table: "workflows" }),
+  },
+  { name: "blobs.put", act: ({ blobs }) => blobs.put({ key: "logo", data: Buffer.from("new") }) },
+  {
+    name: "blobs.put, what is there",
+    act: ({ blobs }) => blobs.put({ key: "plan", data: Buffer.from("nobody's") }),
+  },
+  { name: "blobs.delete", act: ({ blobs }) => blobs.delete("logo") },
+  { name: "blobs.collect", act: ({ blobs }) => blobs.collect({ olderThanMs: 0 }) },
+];
 
 const FEATURES: readonly PublicCall[] = [
   { name: "features.create", act: ({ features }) => features.create({ name: "New" }) },
@@ -135,6 +182,9 @@ const WHOLE: readonly PublicCall[] = [
         await stores.gaps.resolve("fn-1", 2, "in one");
         await stores.locks.acquire({ paths: ["one"], taskId: "fn-1.2" });
         await stores.settings.set("one", true);
+        await stores.events.append("order:1", [{ type: "placed", payload: {} }]);
+        await stores.projections.upsert({ table: "orders", rows: [{ id: 7, state: "placed" }] });
+        await stores.blobs.put({ key: "invoice", data: Buffer.from("in one") });
       }),
   },
   {
@@ -154,5 +204,6 @@ export const PUBLIC_CALLS: readonly PublicCall[] = [
   ...FEATURES,
   ...COORDINATION,
   ...LOCKS,
+  ...PORTS,
   ...WHOLE,
 ];

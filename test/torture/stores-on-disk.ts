@@ -21,6 +21,7 @@ import {
 import { Storage, type StorageOptions } from "#src/storage/storage.js";
 import { Approvals } from "#src/stores/approvals.js";
 import { idsOf } from "#src/stores/change-events.js";
+import { Blobs } from "#src/stores/blobs.js";
 import { Changes } from "#src/stores/changes.js";
 import { Checkpoints } from "#src/stores/checkpoints.js";
 import type { StoreContext } from "#src/stores/context.js";
@@ -34,6 +35,7 @@ import { Memory } from "#src/stores/memory.js";
 import { Outputs } from "#src/stores/outputs.js";
 import { Phases } from "#src/stores/phases.js";
 import { Pipeline } from "#src/stores/pipeline.js";
+import { Projections } from "#src/stores/projections.js";
 import { ScoutCache } from "#src/stores/scout-cache.js";
 import { Settings } from "#src/stores/settings.js";
 import { Subscriptions } from "#src/stores/subscriptions.js";
@@ -74,6 +76,8 @@ export class StoresOnDisk {
   readonly outputs: Outputs;
   readonly settings: Settings;
   readonly checkpoints: Checkpoints;
+  readonly projections: Projections;
+  readonly blobs: Blobs;
 
   constructor(disk: Disk, changed: Partial<StorageOptions> = {}) {
     const nowMs = changed.nowMs ?? (() => NOON_MS);
@@ -105,6 +109,8 @@ export class StoresOnDisk {
     this.outputs = new Outputs(context);
     this.settings = new Settings(context);
     this.checkpoints = new Checkpoints(context);
+    this.projections = new Projections(context);
+    this.blobs = new Blobs(context);
   }
 
   transaction<T>(act: () => Promise<T>): Promise<T> {
@@ -150,9 +156,25 @@ export async function everythingIn(stores: StoresOnDisk): Promise<string> {
     locks: await stores.locks.list(),
     lockLog: (await stores.locks.history()).map(({ event, taskId, path }) => [event, taskId, path]),
     checkpoints: (await stores.checkpoints.list()).map(({ name, documents }) => [name, documents]),
+    rows: await each(["orders", "workflows"], (table) => rowsOf(stores, table)),
+    blobs: await each(await keysOf(stores), async (key) => [
+      key,
+      // A key without its content is an error here, and so no state that is allowed.
+      String((await stores.blobs.get(key))?.data),
+    ]),
     events: await stores.events.query({}),
   };
   return JSON.stringify(shown);
+}
+
+/** By key: the clock stands still, and the places of rows are of their times. */
+async function rowsOf({ projections }: StoresOnDisk, table: string): Promise<unknown[]> {
+  const rows = await projections.list(table);
+  return rows.toSorted((a, b) => (String(a["id"]) < String(b["id"]) ? -1 : 1));
+}
+
+async function keysOf({ blobs }: StoresOnDisk): Promise<string[]> {
+  return (await blobs.list()).map(({ key }) => key);
 }
 
 /**

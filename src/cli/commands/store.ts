@@ -1,5 +1,5 @@
 /** Commands about the store as a whole. */
-import type { Finding, FlowStore } from "../../index.ts";
+import type { CheckOptions, Finding, FlowStore } from "../../index.ts";
 import type { Command, CommandContext, CommandResult } from "../command.ts";
 import { FINDINGS, listOf, objectOf } from "../data-shapes.ts";
 import { DRY_RUN, isDryRun } from "../dry-run.ts";
@@ -37,7 +37,7 @@ export const check: Command = {
   positionals: NOTHING,
   examples: ["flowstore check", "flowstore check --json"],
   data: FINDINGS,
-  run: (context) => found(context, context.options.flag("events")),
+  run: (context) => found(context, context.options.flag("events") ? "events" : "all"),
 };
 
 export const verify: Command = {
@@ -50,12 +50,22 @@ export const verify: Command = {
   positionals: NOTHING,
   examples: ["flowstore events verify", "flowstore events verify --json"],
   data: FINDINGS,
-  run: (context) => found(context, true),
+  run: (context) => found(context, "events"),
 };
 
-async function found(context: CommandContext, onlyEvents: boolean): Promise<CommandResult> {
-  const store = await context.openStore("read");
-  const findings = await store.check({ only: onlyEvents ? "events" : "all" });
+async function found(context: CommandContext, only: CheckedPart): Promise<CommandResult> {
+  return foundBy(context, await context.openStore("read"), only);
+}
+
+type CheckedPart = NonNullable<CheckOptions["only"]>;
+
+/** What a check of the store, or of a part of it, comes to. */
+export async function foundBy(
+  context: CommandContext,
+  store: FlowStore,
+  only: CheckedPart,
+): Promise<CommandResult> {
+  const findings = await store.check({ only });
   const errors = findings.filter(({ severity }) => severity === "error").length;
   const warnings = findings.length - errors;
   return {

@@ -110,6 +110,7 @@ function featureSum({ features }: FlowStoreStatus): string {
 
 function others(status: FlowStoreStatus): string {
   const { memory, decisions, outputs, settings, checkpoints, phases } = status;
+  const { projections, blobs } = status;
   const nouns: readonly (readonly [count: number, text: string])[] = [
     [phases.tasks, `phases of ${counted(phases.tasks, "task")}`],
     [decisions.total, counted(decisions.total, "decision")],
@@ -117,6 +118,11 @@ function others(status: FlowStoreStatus): string {
     [outputs.total, counted(outputs.total, "output")],
     [settings.total, counted(settings.total, "setting")],
     [checkpoints.total, counted(checkpoints.total, "checkpoint")],
+    [
+      projections.rows,
+      `${counted(projections.rows, "row")} in ${counted(projections.tables, "table")}`,
+    ],
+    [blobs.total, counted(blobs.total, "blob")],
   ];
   return nouns.flatMap(([count, text]) => (count === 0 ? [] : [text])).join(", ");
 }
