@@ -64,6 +64,7 @@ import { ScoutCache } from "./stores/scout-cache.ts";
 import { Settings as SettingsStore } from "./stores/settings.ts";
 import { Subscriptions } from "./stores/subscriptions.ts";
 import { tell, Told } from "./stores/told.ts";
+import { CheckpointStore } from "./stores/workflows.ts";
 
 export type { Durability, Finding, FlowStoreOptions, FlowStoreStatus, RepairOptions, RepairReport };
 
@@ -123,6 +124,8 @@ export class FlowStore {
   readonly projections: Projections;
   /** Bytes by key. */
   readonly blobs: Blobs;
+  /** Records of durable workflows, of this clone alone. */
+  readonly workflows: CheckpointStore;
   readonly #storage: Storage;
   readonly #disk: Disk;
   readonly #settings: Settings;
@@ -199,6 +202,7 @@ export class FlowStore {
     this.checkpoints = new Checkpoints(this.#context);
     this.projections = new Projections(this.#context);
     this.blobs = new Blobs(this.#context);
+    this.workflows = new CheckpointStore(this.#context, watch);
   }
 
   /**
@@ -235,7 +239,7 @@ export class FlowStore {
         `Cannot open a store: there is no ${ROOT_NAME}/ in ${start} or above it`,
         {
           context: { startDirectory: start },
-          hint: "Make one with `flowstore init` or FlowStore.init().",
+          hint: "Make one: `flowstore init`, FlowStore.init().",
         },
       );
     }

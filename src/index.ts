@@ -167,3 +167,67 @@ export type {
   SqlValue,
 } from "./query/query-engine.ts";
 export { sqlJsEngine, type SqlJs } from "./query/sql-js-engine.ts";
+export {
+  EXECUTION_STATUSES,
+  SIGNAL_STATUSES,
+  STEP_STATUSES,
+  TIMER_STATUSES,
+  WORKFLOW_GUARANTEES,
+} from "./model/workflows.ts";
+export type {
+  ExecutionStatus,
+  Given,
+  GivenCheckpoint,
+  GivenExecution,
+  GivenSignal,
+  GivenTimer,
+  GivenWorkflow,
+  SignalStatus,
+  StepCheckpoint,
+  StepStatus,
+  TimerStatus,
+  Workflow,
+  WorkflowExecution,
+  WorkflowGuarantee,
+  WorkflowSignal,
+  WorkflowTimer,
+} from "./model/workflows.ts";
+export { TIMELINE_STATES, timelineOf } from "./model/workflow-timeline.ts";
+export type { TimelineSource, TimelineStep } from "./model/workflow-timeline.ts";
+export type { Change, ExecutionPatch, RetryPolicy } from "./model/workflow-decisions.ts";
+export type {
+  Advanced,
+  AdvanceInput,
+  ClaimExecutionOptions,
+  ExecutionLease,
+} from "./stores/workflow-changes.ts";
+export type { StoredLease } from "./stores/workflow-records.ts";
+export type { ExecutionPage, ExecutionPageOptions } from "./stores/workflow-pages.ts";
+export type {
+  ExecutionRecord,
+  RecordPage,
+  RecordPageOptions,
+} from "./stores/workflow-log-pages.ts";
+export { WORKFLOW_SCHEMA_VERSION } from "./stores/workflow-schema.ts";
+export type { WorkflowSchemaReport } from "./stores/workflow-schema.ts";
+export type { WatchWorkflowOptions } from "./stores/workflow-watch.ts";
+export type { FinalStatus } from "./stores/workflow-cleanup.ts";
+export type {
+  CreatedExecution,
+  ExecutionHistory,
+  TransitionInput,
+} from "./stores/workflow-results.ts";
+export type { CheckpointStore } from "./stores/workflows.ts";
+export { DurableEngine } from "./engine/engine.ts";
+export type {
+  DurableEngineOptions,
+  EngineWarning,
+  RecoveryReport,
+  RunOptions,
+  RunResult,
+  StepAttempt,
+  StepOptions,
+  WaitSignalOptions,
+  WorkflowBody,
+  WorkflowContext,
+} from "./engine/options.ts";

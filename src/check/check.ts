@@ -28,6 +28,7 @@ import {
   LOCKS,
   LOG_SUFFIX,
   MANIFEST,
+  nameOf,
   OUTPUTS,
   PROJECTIONS,
   QUARANTINE,
@@ -36,6 +37,9 @@ import {
   segmentsIn,
   SNAPSHOTS,
   TRACKED_FOLDERS,
+  WORKFLOW_DEFINITIONS,
+  WORKFLOW_INDEX,
+  WORKFLOWS,
 } from "../storage/layout.ts";
 import { isContent, isContentFolder } from "../storage/blob-files.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -44,6 +48,8 @@ import { isCheckpointFile } from "../stores/checkpoint-files.ts";
 import { isDocumentName } from "../stores/feature-names.ts";
 import { OUTPUT_SUFFIX } from "../stores/outputs.ts";
 import { findBlobProblems } from "./check-blobs.ts";
+import { isExecutionFile } from "../stores/workflow-files.ts";
+import { INDEX_FOLDERS, isIndexName } from "../stores/workflow-index.ts";
 import { findCheckpointProblems, findCopyProblems } from "./check-checkpoints.ts";
 import { findEventProblems } from "./check-events.ts";
 import { findFeatureProblems } from "./check-features.ts";
@@ -52,6 +58,7 @@ import { findLockProblems } from "./check-locks.ts";
 import { findNoteProblems } from "./check-notes.ts";
 import { findProjectionProblems } from "./check-projections.ts";
 import { findWorkProblems } from "./check-work.ts";
+import { findLivingWorkflowProblems, findWorkflowProblems } from "./check-workflows.ts";
 import { sightOf, type Sight } from "./sight.ts";
 
 /** The file system a root lies on. */
@@ -79,6 +86,7 @@ export function findProblems(
     ...managedFileProblems(disk),
     ...foreignFiles(disk),
     ...findCopyProblems(sight),
+    ...findWorkflowProblems(sight),
     ...stateProblems(sight, surroundings),
   ]);
 }
@@ -89,7 +97,8 @@ export function findStateProblems(
   view: Reading | Writing,
   surroundings: Surroundings,
 ): Finding[] {
-  return inOrder(stateProblems(sightOf(storage, view, false), surroundings));
+  const sight = sightOf(storage, view, false);
+  return inOrder([...stateProblems(sight, surroundings), ...findLivingWorkflowProblems(sight)]);
 }
 
 function stateProblems(sight: Sight, { fileSystem, pipelinePhases }: Surroundings): Finding[] {
@@ -142,7 +151,8 @@ function manifestProblems(disk: Disk): Finding[] {
 /** Folders in `local/` that their first file makes. */
 const OWN_FOLDERS = [
   ...[QUARANTINE, LOCKS, LOCK_QUEUE, LOCK_LOG, SCOUT_CACHE, CHECKPOINTS],
-  ...[CURSORS, SNAPSHOTS, BLOBS, BLOB_DATA, BLOB_PARTS],
+  ...[CURSORS, SNAPSHOTS, WORKFLOWS, WORKFLOW_DEFINITIONS, WORKFLOW_INDEX],
+  ...[BLOBS, BLOB_DATA, BLOB_PARTS],
 ];
 
 /** Folders must be real ones: a link may lead out of the root. */
@@ -269,6 +279,7 @@ function foreignFiles(disk: Disk): Finding[] {
     ...foreignIn(disk, PROJECTIONS, (name) => tables.includes(name)),
     ...foreignCopies(disk),
     ...foreignContents(disk),
+    ...foreignInWorkflows(disk),
   ];
 }
 
@@ -284,6 +295,20 @@ function foreignContents(disk: Disk): Finding[] {
         const path = inFolder(BLOB_DATA, folder);
         return foreignIn(disk, path, (name) => isContent(inFolder(path, name)));
       }),
+  ];
+}
+
+/** What stands among the files of workflows and is none. */
+function foreignInWorkflows(disk: Disk): Finding[] {
+  const isVisible = (name: string): boolean => !name.startsWith(".");
+  const indexes = new Set(INDEX_FOLDERS.map(nameOf));
+  const executions = namesIn(disk, WORKFLOWS).filter(isVisible);
+  return [
+    ...foreignIn(disk, WORKFLOW_DEFINITIONS, isDocumentName),
+    ...foreignIn(disk, WORKFLOW_INDEX, (name) => indexes.has(name)),
+    ...INDEX_FOLDERS.flatMap((folder) => foreignIn(disk, folder, isIndexName)),
+    ...foreignIn(disk, WORKFLOWS, isVisible),
+    ...executions.flatMap((name) => foreignIn(disk, inFolder(WORKFLOWS, name), isExecutionFile)),
   ];
 }
 

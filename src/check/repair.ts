@@ -17,6 +17,7 @@ import { patchJson } from "../storage/json-text.ts";
 import { BACKUP, FEATURES, folderOf, foldersOf, inFolder, nameOf } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Writing } from "../storage/view.ts";
+import { BY_INDEX, mendIndex } from "./check-workflows.ts";
 import { featureFilesOf, sightOf, type FeatureFile } from "./sight.ts";
 import { acknowledgement, unexplainedStates } from "./unexplained.ts";
 
@@ -82,6 +83,8 @@ export async function repairRoot(
     });
     await tooLarge(commit);
   }
+  if (mendable.some(({ rule }) => BY_INDEX.has(rule)))
+    await storage.commit((write) => mendIndex(storage, write, (path) => backup.keep(path)));
   const left = await look();
   // By its place: what is half mended may be said in other words.
   const stillThere = new Set(left.map(keyOf));
@@ -90,7 +93,7 @@ export async function repairRoot(
 }
 
 function isMendable(rule: string): boolean {
-  return BY_INIT.has(rule) || isOfFeature({ rule }) || BY_RECOVERY.has(rule);
+  return [BY_INIT, BY_PATCH, BY_EVENT, BY_RECOVERY, BY_INDEX].some((rules) => rules.has(rule));
 }
 
 function isOfFeature({ rule }: Pick<Finding, "rule">): boolean {

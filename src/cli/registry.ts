@@ -299,6 +299,34 @@ export const REGISTRY: Registry = {
     summary: "Delete copies",
     load: async () => (await import("./commands/checkpoint.ts")).deleteCommand,
   },
+  "workflow list": {
+    summary: "List executions of workflows",
+    load: async () => (await import("./commands/workflow.ts")).list,
+  },
+  "workflow show": {
+    summary: "Show the steps of an execution, and what comes next",
+    load: async () => (await import("./commands/workflow.ts")).show,
+  },
+  "workflow history": {
+    summary: "Show what happened to an execution",
+    load: async () => (await import("./commands/workflow.ts")).history,
+  },
+  "workflow signal": {
+    summary: "Send a signal to an execution",
+    load: async () => (await import("./commands/workflow-change.ts")).signal,
+  },
+  "workflow cancel": {
+    summary: "End executions; what they did is taken back",
+    load: async () => (await import("./commands/workflow-change.ts")).cancel,
+  },
+  "workflow retry": {
+    summary: "Let executions that failed run again",
+    load: async () => (await import("./commands/workflow-change.ts")).retry,
+  },
+  "workflow gc": {
+    summary: "Delete executions that are over and old",
+    load: async () => (await import("./commands/workflow-change.ts")).gc,
+  },
   events: {
     summary: "Show the newest events of the store",
     load: async () => (await import("./commands/events.ts")).events,

@@ -14,17 +14,20 @@
  * | a path that was stuck is put anew, and synced at once | after a failed sync the next one saves nothing and succeeds |
  */
 
+import { isUtf8 } from "node:buffer";
+
 import { isFlowError } from "../errors.ts";
 import type { Disk, Handle } from "../disk/disk.ts";
 import { sameStat, type FileEntry, type FileFault } from "./files.ts";
 import type { Fence } from "./fence.ts";
-import { checksum } from "./hash.ts";
+import { checksum, digest } from "./hash.ts";
 import {
   imageCounts,
   imageOf,
   isExpectedEnd,
   isOlder,
   isRemnant,
+  segmentAfter,
   TAIL_BYTES,
   type Found,
 } from "./judge.ts";
@@ -93,15 +96,18 @@ export function applyPending(context: ApplyContext): StuckPath[] {
     }
   }
   const stuck: StuckPath[] = [];
+  const doomed = doomedLogs(context, entries);
   for (const entry of entries) {
     for (const change of entry.record.changes) {
       const path = pathOf(change);
+      if ("append" in change && doomed.has(path)) continue;
       const isNewest = "append" in change || newest.get(path) === entry;
       const settled = entry.appliedIn === context.bootId && !entry.stuck.has(path);
       if (!isNewest || settled) continue;
       context.beat();
       try {
-        applyChange(context, entry, change, entries);
+        if (doomed.has(path)) moveOutOf(context, path);
+        else applyChange(context, entry, change, entries);
         if (entry.stuck.has(path)) syncPut(context, path);
       } catch (error) {
         // A denied permission, a full disk, a read-only mount: this path waits, the others go on.
@@ -125,6 +131,43 @@ export function applyPending(context: ApplyContext): StuckPath[] {
     journal.mark(journal.ok, now, freed);
   }
   return stuck;
+}
+
+/**
+ * Logs that a record drops, and that hold what it expects once the lines before are in them. These
+ * are not brought up to date first: that would give the file a time behind the record's, as if
+ * somebody had put it back since, and all that was deleted would be there again.
+ */
+function doomedLogs(context: ApplyContext, entries: readonly WindowEntry[]): ReadonlySet<string> {
+  const doomed = new Set<string>();
+  for (const { record } of entries) {
+    for (const change of record.changes) {
+      if (!("drop" in change) || !change.drop.endsWith(LOG_SUFFIX)) continue;
+      if (isDropped(context, change.drop, entries)) doomed.add(change.drop);
+    }
+  }
+  return doomed;
+}
+
+function isDropped(
+  { disk, journal }: ApplyContext,
+  path: string,
+  entries: readonly WindowEntry[],
+): boolean {
+  const stat = disk.stat(path);
+  if (stat?.isFile() !== true) return false;
+  let left = disk.read(path);
+  let isExpected = false;
+  for (const entry of entries) {
+    for (const change of entry.record.changes) {
+      if (pathOf(change) !== path) continue;
+      if ("drop" in change) {
+        isExpected = left !== null && isUtf8(left) && digest(left.toString("utf8")) === change.pre;
+      }
+      left = segmentAfter(left, stat.mtimeMs, { entry, change }, journal.window.values());
+    }
+  }
+  return isExpected && left === null;
 }
 
 /** The floor may have passed a record with a stuck path: nobody else syncs it any more. */

@@ -11,8 +11,8 @@ import { applyPending, Fenced, NOTHING_STAGED, type Staged, type StuckPath } fro
 import { Fence } from "./fence.ts";
 import { isFault, type Document } from "./files.ts";
 import { JOURNAL_VERSION, pathOf, type CommitRecord, type FileChange } from "./journal-lines.ts";
-import { EVENTS, folderOf, LOCAL_IGNORE } from "./layout.ts";
-import { localLogChanges } from "./local-log.ts";
+import { EVENTS, folderOf, inFolder, LOCAL_IGNORE, LOG_SUFFIX } from "./layout.ts";
+import { afterClearing, digestOfLog, localLogChanges } from "./local-log.ts";
 import { archiveSegments, type ArchiveOptions, type ArchiveReport } from "./log-archive.ts";
 import { LogWriter } from "./log-writer.ts";
 import { OpenLogs } from "./open-logs.ts";
@@ -316,11 +316,13 @@ export class Committer implements WriteBase {
   }
 
   #recordOf(write: Writing): CommitRecord | null {
-    const { journal } = this.#storage;
+    const { journal, disk, overlay } = this.#storage;
     const changes: FileChange[] = [];
     for (const [path, entry] of write.changes) {
       const current = this.get(path, false);
-      const pre = current === null || isFault(current) ? null : current.revision;
+      const pre = path.endsWith(LOG_SUFFIX)
+        ? digestOfLog(disk, overlay, path)
+        : revisionOf(current);
       if (entry === null) {
         if (current !== null) changes.push({ drop: path, pre });
       } else if (current === null || isFault(current) || current.text !== entry.text) {
@@ -328,9 +330,10 @@ export class Committer implements WriteBase {
       }
     }
     for (const [folder, lines] of write.localLines) {
-      const { disk, overlay } = this.#storage;
-      const names = this.names(folder);
-      changes.push(...localLogChanges(disk, overlay, folder, names, lines, this.#options));
+      const isLeft = (name: string): boolean => write.changes.get(inFolder(folder, name)) !== null;
+      const names = this.names(folder).filter(isLeft);
+      const left = afterClearing(lines);
+      changes.push(...localLogChanges(disk, overlay, folder, names, left, this.#options));
     }
     const ledger = this.#logWriter.change(write, changes, this.hasDeferred);
     if (changes.length === 0 && ledger === null) return null;
@@ -384,4 +387,8 @@ function refuseLinkedFolder(folder: string, stat: { isDirectory(): boolean } | n
     context: { file: folder, errno: "ENOTDIR", operation: "write" },
     hint: "Folders under .flow/ must not be links.",
   });
+}
+
+function revisionOf(document: Document | null): string | null {
+  return document === null || isFault(document) ? null : document.revision;
 }

@@ -3,9 +3,9 @@
  * checksum over all that stands before it. The first line of a segment is its header.
  */
 
-import { checksum, isChecksumAt } from "./hash.ts";
 import { splitLines } from "./journal-lines.ts";
 import { LOST_BYTE } from "./packed-lines.ts";
+import { EMPTY_OBJECT_BYTES, isSealed, jsonOf, SEAL_BYTES, sealLine } from "./sealed-lines.ts";
 import type { NumberedEvent } from "./view.ts";
 
 /** Version of a payload's shape, unless the event says another. */
@@ -38,17 +38,6 @@ export interface SegmentHeader {
   readonly createdAt: string;
   /** The highest integer ids in use when it was begun, by kind. */
   readonly ids: Readonly<Record<string, number>>;
-}
-
-/** `,"crc":"01234567"}` */
-const SEAL_BYTES = 18;
-const SEAL_START = ',"crc":"';
-const EMPTY_OBJECT_BYTES = 2;
-
-/** A line of JSON with its checksum as the last key. */
-export function sealLine(value: object): string {
-  const body = JSON.stringify(value).slice(0, -1);
-  return `${body}${SEAL_START}${checksum(body)}"}\n`;
 }
 
 /** The lines of one batch. */
@@ -87,30 +76,6 @@ function present<K extends string, V>(key: K, value: V): Partial<Record<K, NonNu
 /** The first line of a segment. */
 export function encodeSegmentHeader(header: SegmentHeader): string {
   return sealLine(header);
-}
-
-const SEAL_START_BYTES = Buffer.from(SEAL_START);
-const QUOTE = 34;
-
-/** Whether a line ends with the checksum of what stands before. */
-function isSealed(line: Buffer, at: number): boolean {
-  if (at < EMPTY_OBJECT_BYTES) return false;
-  for (let index = 0; index < SEAL_START_BYTES.length; index += 1) {
-    if (line[at + index] !== SEAL_START_BYTES[index]) return false;
-  }
-  if (line[line.length - 2] !== QUOTE || line[line.length - 1] !== CLOSING_BRACE) return false;
-  return isChecksumAt(line, at + SEAL_START_BYTES.length, at);
-}
-
-const CLOSING_BRACE = 125;
-
-/** The JSON of a line without its seal: put together in place, which is faster than two texts. */
-function jsonOf(line: Buffer, at: number): string {
-  const comma = line[at] ?? 0;
-  line[at] = CLOSING_BRACE;
-  const json = line.toString("utf8", 0, at + 1);
-  line[at] = comma;
-  return json;
 }
 
 /** What a line is: an event, a header, or damaged in a way that can be told. */

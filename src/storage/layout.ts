@@ -52,6 +52,12 @@ export const SCOUT_CACHE = "local/scout-cache";
 /** With a folder for each checkpoint. */
 export const CHECKPOINTS = "local/checkpoints";
 
+/** With a folder for each execution: four documents, and the lines of its steps. */
+export const WORKFLOWS = "local/workflows";
+export const WORKFLOW_DEFINITIONS = "local/workflow-definitions";
+/** Which executions are in which status, and which timers wait: a folder each, one name for each. */
+export const WORKFLOW_INDEX = "local/workflow-index";
+
 /** How far groups of consumers have come in the log, one file each. */
 export const CURSORS = "local/cursors";
 /** States that streams came to, one file each; a cache. */
@@ -113,6 +119,19 @@ export function foldersOf(path: string): string[] {
 /** The last part of a path. */
 export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** The ULID of the file's first line. */
+const LOCAL_LOG = /^[0-7][0-9A-HJKMNP-TV-Z]{25}\.jsonl$/;
+
+/** Whether a name is one that the store gives to a file of a log of this clone's own; no copy is. */
+export function isLocalLogName(name: string): boolean {
+  return LOCAL_LOG.test(name);
+}
+
+/** Whether no line of a log of this clone's own is ever let go: what it says is said nowhere else. */
+export function keepsEveryLine(folder: string): boolean {
+  return folder.startsWith(`${WORKFLOWS}/`);
 }
 
 /** Whether a path is this clone's own, ignored by git. */

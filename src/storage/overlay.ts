@@ -117,6 +117,18 @@ export class Overlay {
     return "append" in last ? last.at + Buffer.byteLength(last.data) : length;
   }
 
+  /**
+   * The last bytes that are pending for a segment, and where they end; `null` when nothing is
+   * pending, or that it goes. Whether the file fits them is found out when they are applied.
+   */
+  lastBytes(segment: string): { readonly end: number; readonly bytes: Buffer } | null {
+    this.#refresh();
+    const last = this.#segments.get(segment)?.at(-1)?.change;
+    if (last === undefined || "drop" in last) return null;
+    const bytes = Buffer.from(last.data);
+    return { end: ("append" in last ? last.at : 0) + bytes.length, bytes };
+  }
+
   /** What a segment that holds `bytes` (null: that is not there) will hold. */
   segment(path: string, bytes: Buffer | null, changedMs: number): Buffer | null {
     this.#refresh();

@@ -6,8 +6,8 @@
 import { FlowError } from "../errors.ts";
 import { AddedNames } from "./added-names.ts";
 import { entryOf, NO_STAT, type Document, type FileEntry, type Files } from "./files.ts";
-import { folderOf, inFolder, nameOf } from "./layout.ts";
-import type { LocalLine } from "./local-log.ts";
+import { folderOf, inFolder, isLocalLogName, nameOf } from "./layout.ts";
+import { CLEARED, type LocalLine } from "./local-log.ts";
 import type { Overlay } from "./overlay.ts";
 
 /** A look at the documents as of one commit. */
@@ -255,6 +255,12 @@ export class Writing {
     else lines.push(line);
   }
 
+  /** Empties a log of this clone's own: its files go, and what this write added to it so far. */
+  clearLocal(folder: string): void {
+    for (const name of this.names(folder)) if (isLocalLogName(name)) this.drop(folder, name);
+    this.appendLocal(folder, CLEARED);
+  }
+
   /** The lines that this write and those around it add to a log of this clone's own, in order. */
   pendingLocal(folder: string): readonly LocalLine[] {
     const own = this.#local.get(folder) ?? [];
@@ -289,6 +295,11 @@ export class Writing {
     const next = Math.max(highestInFiles, this.#highestId(kind)) + 1;
     this.#ids.set(kind, next);
     return next;
+  }
+
+  /** Whether an id of a kind was ever given, as far as the journal and the log know. */
+  hasIds(kind: string): boolean {
+    return this.#highestId(kind) > 0;
   }
 
   #highestId(kind: string): number {

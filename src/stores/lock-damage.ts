@@ -105,19 +105,20 @@ export function clearedLines(
   });
 }
 
-/** Takes a damaged file away in a commit; its bytes are kept. */
+/** Takes a damaged file away in a commit; its bytes are kept, with why. */
 export function putAside(
   write: Writing,
   context: StoreContext,
   folder: string,
   name: string,
+  reason = REASON,
 ): void {
   const document = write.get(folder, name);
   if (document === null) return;
   if (!isFault(document)) {
     const kept = keptName(context, name);
     write.put(QUARANTINE, kept, document.text);
-    write.put(QUARANTINE, `${kept}.why.json`, whyKept(context, document.path, kept));
+    write.put(QUARANTINE, `${kept}.why.json`, whyKept(context, document.path, kept, reason));
   }
   // Bytes that are no text go to the quarantine when the file goes: no commit made them.
   write.drop(folder, name);
@@ -129,8 +130,8 @@ function keptName(context: StoreContext, name: string): string {
   return `${context.newUid()}-${isLong ? name.slice(-KEPT_CHARACTERS) : name}`;
 }
 
-function whyKept(context: StoreContext, path: string, kept: string): string {
-  return formatJson({ path, kept, at: toIso(context.nowMs()), reason: REASON });
+function whyKept(context: StoreContext, path: string, kept: string, reason: string): string {
+  return formatJson({ path, kept, at: toIso(context.nowMs()), reason });
 }
 
 /**
@@ -155,7 +156,7 @@ export function moveAside(context: StoreContext, { file, name }: DamagedFile): b
       disk.remove(to);
       return false;
     }
-    disk.create(`${to}.why.json`, whyKept(context, file, kept));
+    disk.create(`${to}.why.json`, whyKept(context, file, kept, REASON));
     return true;
   } catch (error) {
     // A mounted folder, a denied permission: everything else has been done.

@@ -27,6 +27,8 @@ const WORK = [
   "bulk",
   "events",
   "queries",
+  "workflows",
+  "workflow-safety",
   "locks",
   "commands",
   "memory",

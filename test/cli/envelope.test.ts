@@ -4,6 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fromJSONSchema, type ZodType } from "zod";
+import { FlowStore } from "flowstore";
 import { commandHelp } from "#src/cli/help.js";
 import { REGISTRY } from "#src/cli/registry.js";
 import { schemaNamed, schemaOfCommand } from "#src/cli/schemas.js";
@@ -84,6 +85,13 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   "checkpoint show": ["before"],
   "checkpoint restore": ["before"],
   "checkpoint delete": ["before"],
+  "workflow list": ["--status", "running", "--workflow", "order"],
+  "workflow show": ["order-7"],
+  "workflow history": ["order-7"],
+  "workflow signal": ["order-7", "approve", "--payload", '{"by":"ann"}'],
+  "workflow cancel": ["order-7"],
+  "workflow retry": ["order-7"],
+  "workflow gc": ["--older-than", "1h", "--status", "completed"],
   events: ["--limit", "3"],
   "events replay": ["epic:fn-1"],
   "events archive": ["--dry-run"],
@@ -115,8 +123,29 @@ async function prepare({ folder, run }: Shell): Promise<void> {
     await writeDocument(folder, "approvals", approval);
   }
   await writeDocument(folder, "memory", { id: LEARNT, text: "Prices are in cents", createdAt });
+  await prepareWorkflow(folder);
   const input = '[{"name":"One"},{"name":"Two","dependencies":[{"index":0}]},{"name":"Three"}]';
   assert.equal((await run(["feature", "create", "--from-json", "-"], { input })).exit, 0);
+}
+
+/** An execution amid its second step. */
+async function prepareWorkflow(folder: string): Promise<void> {
+  const store = await FlowStore.open(folder);
+  const at = "2026-11-21T10:00:00.000Z";
+  const execution = { workflowExecutionId: "order-7", workflowId: "wf-order" };
+  const workflow = { workflowId: "wf-order", workflowType: "order", createdAt: at };
+  const times = { createdAt: at, updatedAt: at };
+  await store.workflows.createIfAbsent({ ...execution, ...times }, { workflow });
+  const row = { ...execution, stepIndex: 0, stepName: "reserve", startedAt: at };
+  const timer = { ...execution, workflowTimerId: "timer-order-7-1", stepName: "rest", ...times };
+  const lease = await store.workflows.claimExecution("order-7", { owner: "engine" });
+  await store.workflows.advance("order-7", {
+    to: "RUNNING",
+    checkpoints: [{ ...row, status: "COMPLETED", completedAt: at }],
+    timers: [{ ...timer, fireAt: at }],
+  });
+  await store.workflows.releaseClaim("order-7", lease.token);
+  await store.close();
 }
 
 async function writeDocument(

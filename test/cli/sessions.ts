@@ -232,12 +232,9 @@ export const SESSIONS: readonly Session[] = [
         ],
       },
       {
-        run: ["workflow", "list"],
+        run: ["blob", "list"],
         exit: 2,
-        stderr: [
-          'flowstore: There is no command "workflow"',
-          "  flowstore --help lists the commands.",
-        ],
+        stderr: ['flowstore: There is no command "blob"', "  flowstore --help lists the commands."],
       },
     ],
   },

@@ -1,5 +1,5 @@
 /** What a store shows of the corpus's tree, one short text a thing. */
-import { isFlowError, type FlowStore } from "flowstore";
+import { EXECUTION_STATUSES, isFlowError, type FlowStore } from "flowstore";
 
 /** Everything that can be listed; a room that cannot be read is shown as its error. */
 export async function shownBy(store: FlowStore): Promise<string[]> {
@@ -38,6 +38,14 @@ export async function shownBy(store: FlowStore): Promise<string[]> {
       const shown = keys.map((key) => lookInto(key, async () => read(store, key)));
       return (await Promise.all(shown)).flat();
     },
+    workflows: async () =>
+      (await store.workflows.loadExecutionsByStatus(EXECUTION_STATUSES)).map(
+        ({ workflowExecutionId, status }) => `workflow ${workflowExecutionId} ${status}`,
+      ),
+    "steps of order-1": async () =>
+      (await store.workflows.loadCheckpoints("order-1")).map(
+        ({ stepIndex, status }) => `step ${stepIndex} of order-1 ${status}`,
+      ),
   };
   for (const task of ["fn-1.1", "fn-1.2"]) {
     rooms[`phases ${task}`] = async () =>

@@ -4,7 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -78,6 +86,12 @@ function isRun(at: number): boolean {
   return isBlock(before) || before?.mark !== "not run";
 }
 
+/** The name under which the session around a program has it as a file. */
+function fileNameOf(at: number): string | null {
+  const before = parts[at - 1];
+  return isBlock(before) ? null : (/^file: ([\w.]+)$/.exec(before?.mark ?? "")?.[1] ?? null);
+}
+
 function makeProject(name: string): string {
   const folder = join(temporary, name, "shop");
   mkdirSync(folder, { recursive: true });
@@ -90,10 +104,11 @@ describe("README: programs", () => {
   const files: string[] = [];
   for (const [at, part] of parts.entries()) {
     if (!isBlock(part) || part.language !== "js" || !isRun(at)) continue;
+    const file = join(programs, `line-${part.line}.mjs`);
+    writeFileSync(file, part.text);
+    files.push(file);
+    if (fileNameOf(at) !== null) continue;
     test(`line ${part.line}`, () => {
-      const file = join(programs, `line-${part.line}.mjs`);
-      writeFileSync(file, part.text);
-      files.push(file);
       const folder = makeProject(`program-${part.line}`);
       const { status, output } = run(folder, process.execPath, [file]);
       assert.equal(status, 0, output);
@@ -132,6 +147,8 @@ describe("README: sessions", { skip: hasShell ? false : "no sh or no git" }, () 
       if (part.mark === "shown here") test("what the page shows first", () => showsFirst(folder));
       continue;
     }
+    const file = fileNameOf(at);
+    if (file !== null) test(`line ${part.line}: ${file}`, () => putFile(folder, file, part.text));
     if (part.language !== "sh" || !isRun(at)) continue;
     const skip = /\bjq\b/.test(part.text) && !hasJq ? "jq is missing: NOT RUN" : false;
     test(`line ${part.line}`, { skip }, () => {
@@ -140,6 +157,16 @@ describe("README: sessions", { skip: hasShell ? false : "no sh or no git" }, () 
       assert.equal(status, 0, output);
       assert.equal(masked(output, folder), masked(outputBelow(at)?.text ?? "", folder));
     });
+  }
+
+  /** A program of the session's project, which finds the package as one that is installed. */
+  function putFile(project: string, name: string, text: string): void {
+    const packages = join(project, "node_modules");
+    mkdirSync(packages, { recursive: true });
+    symlinkSync(REPOSITORY, join(packages, "flowstore"));
+    // A package of its own, whatever lies in a folder above.
+    writeFileSync(join(project, "package.json"), '{ "private": true }\n');
+    writeFileSync(join(project, name), text);
   }
 
   /** Files that stand above the session that makes them. */

@@ -161,6 +161,32 @@ describe("README: the API", () => {
     });
   }
 
+  test("every member of an engine, and every option", () => {
+    const rows = table("member of an engine|result and rule");
+    const [, ...calls] = callsOf(rows);
+    assert.deepEqual(sorted(calls), sorted(methodsOf(flowstore.DurableEngine.prototype)));
+    const options = source("src/engine/options.ts");
+    const listed = (name: string): string[] => {
+      const [, body = ""] = new RegExp(`interface ${name} \\{([^]*?)\\n\\}`).exec(options) ?? [];
+      return [...body.matchAll(/readonly (\w+)\??:/g)].map(([, field = ""]) => field);
+    };
+    const inBraces = (call: string): string[] => {
+      const [, list = ""] = /\{ ([^}]*) \}/.exec(call) ?? [];
+      return list.split(", ");
+    };
+    const calling = (name: string): string =>
+      rows.find(([cell]) => cell?.includes(name))?.[0] ?? "";
+    assert.deepEqual(
+      sorted(inBraces(calling("new DurableEngine"))),
+      sorted(listed("DurableEngineOptions")),
+    );
+    assert.deepEqual(sorted(inBraces(calling("`run("))), sorted(listed("RunOptions")));
+    const ofBody = table("member of a body's context|result and rule");
+    assert.deepEqual(callsOf(ofBody), ["executionId", "step", "sleep", "waitSignal"]);
+    const step = ofBody.find(([cell]) => cell?.includes("`step("))?.[0] ?? "";
+    assert.deepEqual(sorted(inBraces(step)), sorted(listed("StepOptions<T>")));
+  });
+
   test("every function and value of the package", () => {
     const functions = callsOf(table("function|result"));
     const unnamed = Object.keys(flowstore).filter((name) => {

@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import type { Disk } from "#src/disk/disk.js";
 import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { wrapDisk } from "#src/disk/wrapped-disk.js";
-import { sealLine } from "#src/storage/event-lines.js";
+import { sealLine } from "#src/storage/sealed-lines.js";
 import { CACHE, EVENTS, inFolder } from "#src/storage/layout.js";
 import { LogIndex } from "#src/storage/log-index.js";
 import type { Storage, StorageOptions } from "#src/storage/storage.js";

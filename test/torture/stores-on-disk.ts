@@ -40,6 +40,7 @@ import { ScoutCache } from "#src/stores/scout-cache.js";
 import { Settings } from "#src/stores/settings.js";
 import { Subscriptions } from "#src/stores/subscriptions.js";
 import { NOBODY } from "#src/stores/told.js";
+import { CheckpointStore } from "#src/stores/workflows.js";
 import { storageOptions, tempFolder } from "../storage/support.ts";
 
 /** The clock of a test's user: stands still, so that what is stamped can be compared. */
@@ -78,6 +79,7 @@ export class StoresOnDisk {
   readonly checkpoints: Checkpoints;
   readonly projections: Projections;
   readonly blobs: Blobs;
+  readonly workflows: CheckpointStore;
 
   constructor(disk: Disk, changed: Partial<StorageOptions> = {}) {
     const nowMs = changed.nowMs ?? (() => NOON_MS);
@@ -111,6 +113,7 @@ export class StoresOnDisk {
     this.checkpoints = new Checkpoints(context);
     this.projections = new Projections(context);
     this.blobs = new Blobs(context);
+    this.workflows = new CheckpointStore(context, watch);
   }
 
   transaction<T>(act: () => Promise<T>): Promise<T> {

@@ -14,6 +14,8 @@ export interface Symbols {
   /** Of steps: one that is behind, the one where one is, and what leads to the next. */
   readonly step: Readonly<Record<"done" | "here" | "arrow", string>>;
   readonly ellipsis: string;
+  /** Of a bar: where something was done, and where one waited. */
+  readonly bar: Readonly<Record<"busy" | "rest", string>>;
   /** The parts of a tree: a branch, the last branch, and what stands below each. */
   readonly tree: readonly [branch: string, last: string, below: string, belowLast: string];
 }
@@ -41,6 +43,7 @@ const UNICODE: Symbols = {
   status: { passing: "☑", in_progress: "◧", blocked: "⚠", ready: "☐" },
   step: { done: "✓", here: "●", arrow: "→" },
   ellipsis: "…",
+  bar: { busy: "█", rest: "░" },
   tree: ["├─ ", "└─ ", "│  ", "   "],
 };
 
@@ -48,6 +51,7 @@ const ASCII: Symbols = {
   status: { passing: "[x]", in_progress: "[~]", blocked: "[!]", ready: "[ ]" },
   step: { done: "[x]", here: "[>]", arrow: "->" },
   ellipsis: "...",
+  bar: { busy: "#", rest: "." },
   tree: ["|- ", "`- ", "|  ", "   "],
 };
 

@@ -1,0 +1,165 @@
+/** Engines' processes are killed at random moments, again and again, and nothing is lost. */
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { FlowStore } from "flowstore";
+import { atEnd, makeProject } from "../features/support.ts";
+
+const WORKER = fileURLToPath(new URL("./kill.worker.js", import.meta.url));
+/** The whole of it takes some minutes: FLOWSTORE_WORKFLOW_KILLS=500. */
+const KILLS = Number(process.env["FLOWSTORE_WORKFLOW_KILLS"] ?? 15);
+/** Of these, so many while another engine works on the same executions. */
+const DUEL_KILLS = Math.ceil(KILLS / 5);
+/** From a process that has just begun to one amid many executions. */
+const LONGEST_LIFE_MS = 250;
+/** Short, so that what a killed process held is soon taken by the next. */
+const LEASE_MS = 150;
+/** Longer than a busy machine keeps a living process from renewing it. */
+const DUEL_LEASE_MS = 5_000;
+
+/** What an engine did. */
+interface Effect {
+  readonly verb: string;
+  readonly id: string;
+  readonly rest: string;
+  readonly pid: number;
+  readonly atMs: number;
+}
+
+interface Life {
+  readonly child: ChildProcess;
+  readonly gone: Promise<[number | null]>;
+}
+
+/** Begins an engine; one that is to be killed is amid its first action then. */
+async function begin(
+  context: TestContext,
+  project: string,
+  mode: "run" | "drain",
+  leaseMs: number,
+): Promise<Life> {
+  const child = spawn(process.execPath, [WORKER, project, mode, String(leaseMs)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  atEnd(context, () => child.kill("SIGKILL"));
+  const gone = once(child, "exit") as Promise<[number | null]>;
+  if (mode === "run") await Promise.race([once(child.stdout, "data"), gone]);
+  return { child, gone };
+}
+
+/** @returns when it was killed, in ms. */
+async function kill({ child, gone }: Life): Promise<number> {
+  child.kill("SIGKILL");
+  assert.equal((await gone)[0], null, "it was killed and did not end by itself");
+  return Date.now();
+}
+
+function effectsIn(project: string): Effect[] {
+  const lines = readFileSync(join(project, "effects.log"), "utf8").trim().split("\n");
+  return lines.map((line) => {
+    const [verb = "", id = "", rest = "", pid, atMs] = line.split(" ");
+    return { verb, id, rest, pid: Number(pid), atMs: Number(atMs) };
+  });
+}
+
+/** What an engine said, held against what the store holds. @returns what is told of it. */
+async function judged(project: string, atLeast: number): Promise<string> {
+  const store = await FlowStore.open(project);
+  const counts = await store.workflows.countExecutions();
+  const seen = new Set<string>();
+  const undone = new Set<string>();
+  let begun = 0;
+  for (const { verb, id, rest } of effectsIn(project)) {
+    const key = `${id} ${rest}`;
+    if (verb === "seen") seen.add(key);
+    if (verb === "undo") undone.add(key);
+    if (verb === "run") {
+      assert.ok(!seen.has(key), `the finished step ${key} ran again`);
+      begun += 1;
+    }
+    if (verb === "done") {
+      const execution = await store.workflows.loadExecution(id);
+      assert.deepEqual([execution?.status, execution?.outputData], ["COMPLETED", rest]);
+    }
+  }
+  const { COMPLETED, FAILED, ...others } = counts;
+  assert.deepEqual(others, { PENDING: 0, RUNNING: 0, SUSPENDED: 0, CANCELLED: 0, COMPENSATING: 0 });
+  assert.ok(COMPLETED > atLeast && FAILED > 0, JSON.stringify(counts));
+  for (const execution of await store.workflows.loadExecutionsByStatus(["COMPLETED", "FAILED"])) {
+    const { workflowExecutionId: id, status, outputData, errorMessage } = execution;
+    const { checkpoints, signals } = await store.workflows.history(id);
+    const done = checkpoints.filter((row) => row.status === "COMPLETED");
+    assert.deepEqual(
+      done.map(({ stepIndex }) => stepIndex),
+      [0, 1, 2, 3, 4],
+      id,
+    );
+    assert.deepEqual(
+      signals.map((one) => one.status),
+      ["DELIVERED"],
+      id,
+    );
+    if (status === "COMPLETED") {
+      assert.equal(outputData, "51");
+      continue;
+    }
+    assert.equal(errorMessage, "it is bad");
+    for (const step of [0, 1, 4])
+      assert.ok(undone.has(`${id} ${step}`), `${id} ${step} was not undone`);
+  }
+  assert.deepEqual(await store.workflows.loadPendingTimers(), []);
+  assert.equal((await store.workflows.validateSchema()).isValid, true);
+  assert.deepEqual(await store.check(), []);
+  await store.close();
+  return `${COMPLETED} completed, ${FAILED} failed, ${begun} actions begun`;
+}
+
+async function made(context: TestContext): Promise<string> {
+  const project = makeProject(context);
+  await (await FlowStore.init(project)).close();
+  return project;
+}
+
+test(`${KILLS} random kill -9: no finished step runs again, nothing is stuck or lost`, async (context) => {
+  const project = await made(context);
+  for (let count = 0; count < KILLS; count += 1) {
+    const life = await begin(context, project, "run", LEASE_MS);
+    await Promise.race([sleep(Math.random() * LONGEST_LIFE_MS), life.gone]);
+    await kill(life);
+  }
+  assert.equal((await (await begin(context, project, "drain", LEASE_MS)).gone)[0], 0);
+  context.diagnostic(await judged(project, KILLS / 20));
+});
+
+test(`${DUEL_KILLS} random kill -9 of one of two engines: they never run one execution at a time`, async (context) => {
+  const project = await made(context);
+  const killedAt = new Map<number | undefined, number>();
+  let older = await begin(context, project, "run", DUEL_LEASE_MS);
+  for (let count = 0; count < DUEL_KILLS; count += 1) {
+    const newer = await begin(context, project, "run", DUEL_LEASE_MS);
+    await sleep(Math.random() * LONGEST_LIFE_MS);
+    killedAt.set(older.child.pid, await kill(older));
+    older = newer;
+  }
+  killedAt.set(older.child.pid, await kill(older));
+  assert.equal((await (await begin(context, project, "drain", DUEL_LEASE_MS)).gone)[0], 0);
+  const last = new Map<string, Effect>();
+  let handedOver = 0;
+  // Who began one is told of its end, whoever ran it: only what bodies do counts.
+  const ofBodies = effectsIn(project).filter(({ verb }) => verb !== "done" && verb !== "failed");
+  for (const effect of ofBodies) {
+    const before = last.get(effect.id);
+    last.set(effect.id, effect);
+    if (before === undefined || before.pid === effect.pid) continue;
+    const endMs = killedAt.get(before.pid) ?? Infinity;
+    assert.ok(effect.atMs >= endMs, `${effect.id}: ${before.pid} still ran it at ${effect.atMs}`);
+    handedOver += 1;
+  }
+  assert.ok(handedOver > 0, "nothing was handed over");
+  context.diagnostic(`${handedOver} handed over; ${await judged(project, 0)}`);
+});
