@@ -93,7 +93,8 @@ export function randomDirector(seed: number, { stop, kill, mostKills }: Roughnes
       kills += 1;
       return { kind: "kill", process };
     }
-    if (throwOf < kill + stop)
+    // Beyond the last kill nothing takes its place: least of all a stop, where none is wanted.
+    if (throwOf >= kill && throwOf < kill + stop)
       return { kind: "stop", process, forMs: pick(STOPS_MS), looksDead: random() < 0.4 };
     return { kind: "go", process, steps: 1 + Math.floor(random() ** 3 * LONGEST_STRETCH) };
   };
