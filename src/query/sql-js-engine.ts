@@ -61,7 +61,7 @@ async function loadSqlJs(): Promise<SqlJs> {
     if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
     throw new FlowError("BAD_REQUEST", "Cannot run the query: sql.js is not installed", {
       context: { package: "sql.js" },
-      hint: "Install it beside flowstore: npm install sql.js",
+      hint: "Install it beside flowstore: npm install sql.js.",
       cause: error,
     });
   }

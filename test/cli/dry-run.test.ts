@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { FlowStore, type ExecutionStatus } from "flowstore";
 import { REGISTRY } from "#src/cli/registry.js";
 import { snapshot } from "../features/support.ts";
 import { list, one, openStoreShell, type Envelope, type Shell } from "./support.ts";
@@ -44,6 +45,18 @@ async function type({ run }: Shell, ...lines: readonly string[]): Promise<void> 
 
 async function put({ run }: Shell, ...keys: readonly string[]): Promise<void> {
   for (const key of keys) await run(["blob", "put", key, "--file", "-"], { input: `of ${key}` });
+}
+
+/** Executions in these statuses, by their names. */
+async function executions({ folder }: Shell, all: Record<string, ExecutionStatus>): Promise<void> {
+  const store = await FlowStore.open(folder, { durability: "none" });
+  const [createdAt, workflowId] = ["2026-01-01T00:00:00.000Z", "wf-order"];
+  const workflow = { workflowId, workflowType: "order", createdAt };
+  for (const [workflowExecutionId, status] of Object.entries(all)) {
+    const execution = { workflowExecutionId, workflowId, status, createdAt, updatedAt: createdAt };
+    await store.workflows.createIfAbsent(execution, { workflow });
+  }
+  await store.close();
 }
 
 const GAPS = ["gap add fn-1 search", "gap add fn-1 sorting"];
@@ -277,6 +290,50 @@ const CASES: Readonly<Record<string, readonly (readonly [what: string, one: Case
         },
         words: () => ["--older-than", "1ms"],
         exit: 6,
+      },
+    ],
+  ],
+  "workflow cancel": [
+    [
+      "two",
+      {
+        prepare: (shell) => executions(shell, { a: "PENDING", b: "SUSPENDED" }),
+        words: () => ["a", "b"],
+      },
+    ],
+    [
+      "one that is over",
+      { prepare: (shell) => executions(shell, { a: "FAILED" }), words: () => ["a"] },
+    ],
+    [
+      "unknown",
+      { prepare: (shell) => executions(shell, { a: "PENDING" }), words: () => ["a", "c"], exit: 3 },
+    ],
+  ],
+  "workflow retry": [
+    ["one", { prepare: (shell) => executions(shell, { a: "FAILED" }), words: () => ["a"] }],
+    [
+      "one that is not over",
+      {
+        prepare: (shell) => executions(shell, { a: "CANCELLED", b: "RUNNING" }),
+        words: () => ["a", "b"],
+        exit: 5,
+      },
+    ],
+  ],
+  "workflow gc": [
+    [
+      "what is over",
+      {
+        prepare: (shell) => executions(shell, { a: "FAILED", b: "COMPLETED", c: "PENDING" }),
+        words: () => ["--older-than", "1ms"],
+      },
+    ],
+    [
+      "of one status",
+      {
+        prepare: (shell) => executions(shell, { a: "FAILED", b: "COMPLETED" }),
+        words: () => ["--older-than", "1ms", "--status", "failed"],
       },
     ],
   ],

@@ -232,9 +232,12 @@ export const SESSIONS: readonly Session[] = [
         ],
       },
       {
-        run: ["blob", "list"],
+        run: ["server", "start"],
         exit: 2,
-        stderr: ['flowstore: There is no command "blob"', "  flowstore --help lists the commands."],
+        stderr: [
+          'flowstore: There is no command "server"',
+          "  flowstore --help lists the commands.",
+        ],
       },
     ],
   },

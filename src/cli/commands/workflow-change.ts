@@ -101,10 +101,10 @@ export const cancel: Command = {
 export const retry: Command = {
   usage: "ID… [--dry-run]",
   details: [
-    "Of executions that are FAILED or CANCELLED. They are PENDING again, and run where",
-    "an engine recovers them. What is done is kept; the step that failed has all its",
-    "tries again. From the first step that was taken back on, all are done again, with",
-    "other idempotency keys. Several IDs: all or none.",
+    "Of executions that are FAILED or CANCELLED. They are PENDING again, and run",
+    "where an engine recovers them. What is done is kept; the step that failed has",
+    "all its tries again. From the first step that was taken back on, all are done",
+    "again, with other idempotency keys. Several IDs: all or none.",
   ].join("\n"),
   options: DRY_RUN,
   positionals: { min: 1, max: MANY },
@@ -141,9 +141,10 @@ async function changed(
 export const gc: Command = {
   usage: "[--older-than DURATION] [--status WORDS] [--dry-run]",
   details: [
-    "Deletes executions that are over and were last changed before, with their steps,",
-    "timers and signals; and of the others timers and signals that are over. WORDS are",
-    "some of completed, failed, cancelled, with commas between them; default: all.",
+    "Deletes executions that are over and were last changed before, with their",
+    "steps, timers and signals; and of the others timers and signals that are over.",
+    "WORDS are some of completed, failed, cancelled, with commas between them;",
+    "default: all.",
   ].join("\n"),
   options: {
     "older-than": { type: "string", value: "DURATION", help: "Default 720h" },

@@ -68,9 +68,9 @@ async function definitionOf(store: FlowStore, name: string): Promise<string> {
 export const show: Command = {
   usage: "ID…",
   details: [
-    "Each step with its place, how often it was begun, when, and where it stands; then",
-    "what comes next. An execution that nobody runs goes on with the next recover of",
-    "an engine that has its workflow.",
+    "Each step with its place, how often it was begun, when, and where it stands;",
+    "then what comes next. An execution that nobody runs goes on with the next",
+    "recover of an engine that has its workflow.",
   ].join("\n"),
   options: {},
   positionals: { min: 1, max: MANY },
