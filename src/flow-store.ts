@@ -234,14 +234,9 @@ export class FlowStore {
     const start = absolute(requireFolderName(dir));
     const root = findRoot(start);
     if (root === null) {
-      throw new FlowError(
-        "NOT_INITIALIZED",
-        `Cannot open a store: there is no ${ROOT_NAME}/ in ${start} or above it`,
-        {
-          context: { startDirectory: start },
-          hint: "Make one: `flowstore init`, FlowStore.init().",
-        },
-      );
+      const why = `Cannot open a store: there is no ${ROOT_NAME}/ in ${start} or above it`;
+      const hint = "Make one with `flowstore init` or FlowStore.init().";
+      throw new FlowError("NOT_INITIALIZED", why, { context: { startDirectory: start }, hint });
     }
     readManifest(nodeDisk(root));
     return new FlowStore(root, withFileSystem(settingsOf(options, root), root), null);
