@@ -135,7 +135,7 @@ describe("the packed package", () => {
     assert.equal(
       run(project, process.execPath, ["query.mjs"]),
       "1!\nBAD_REQUEST Cannot run the query: sql.js is not installed " +
-        "Install it beside flowstore: npm install sql.js\n",
+        "Install it beside flowstore: npm install sql.js.\n",
     );
   });
 
