@@ -367,6 +367,9 @@ function comparable({ exit, ok, data, error }: Envelope): unknown {
   return JSON.parse(text);
 }
 
+/** Each case is some ten processes: `DRY_RUNS=all` tries all of them. */
+const MOST_CASES = process.env["DRY_RUNS"] === "all" ? Infinity : 2;
+
 test("whatever removes something can be tried", async () => {
   const able: string[] = [];
   for (const [name, { load }] of Object.entries(REGISTRY)) {
@@ -377,7 +380,7 @@ test("whatever removes something can be tried", async () => {
 
 for (const [name, cases] of Object.entries(CASES)) {
   describe(`${name} --dry-run`, () => {
-    for (const [what, { prepare, words, exit = 0 }] of cases) {
+    for (const [what, { prepare, words, exit = 0 }] of cases.slice(0, MOST_CASES)) {
       test(what, async (context) => {
         const shell = await openStoreShell(context);
         await prepare(shell);

@@ -8,7 +8,7 @@ import { after, describe, test } from "node:test";
 
 import { MORE_MUTANTS } from "./more-mutants.ts";
 import { MutantRuns } from "./mutant-runs.ts";
-import { MUTANTS, type Mutant } from "./mutants.ts";
+import { MUTANTS } from "./mutants.ts";
 
 /** By their names; those that only slow tests notice are C3's alone. */
 const RULES: readonly string[] = [
@@ -26,7 +26,6 @@ const RULES: readonly string[] = [
 ];
 const CHOSEN = [...MUTANTS, ...MORE_MUTANTS].filter(({ rule }) => RULES.includes(rule));
 
-const isTest = ({ check }: Mutant): boolean => !("claim" in check);
 const runs = new MutantRuns();
 
 after(() => runs.end());
@@ -37,10 +36,8 @@ describe("the tests", () => {
   });
 
   test("pass on a copy of the engine as it is", async () => {
-    // Each of them runs on the engine itself beside this; C3 runs all of them on a copy as well.
-    const kinds = [CHOSEN.find(isTest), CHOSEN.find((mutant) => !isTest(mutant))];
-    const tried = kinds.filter((mutant) => mutant !== undefined);
-    assert.deepEqual(await runs.failingOnItself(tried), []);
+    // One of them: each runs on the engine itself beside this, and C3 runs all of them on a copy.
+    assert.deepEqual(await runs.failingOnItself(CHOSEN.slice(0, 1)), []);
   });
 
   test("notice each rule that is taken out", async (t) => {

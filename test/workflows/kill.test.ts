@@ -12,7 +12,7 @@ import { atEnd, makeProject } from "../features/support.ts";
 
 const WORKER = fileURLToPath(new URL("./kill.worker.js", import.meta.url));
 /** The whole of it takes some minutes: FLOWSTORE_WORKFLOW_KILLS=500. */
-const KILLS = Number(process.env["FLOWSTORE_WORKFLOW_KILLS"] ?? 15);
+const KILLS = Number(process.env["FLOWSTORE_WORKFLOW_KILLS"] ?? 10);
 /** Of these, so many while another engine works on the same executions. */
 const DUEL_KILLS = Math.ceil(KILLS / 5);
 /** From a process that has just begun to one amid many executions. */
