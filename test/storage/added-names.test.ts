@@ -101,11 +101,15 @@ test("what is committed and not in the files yet leaves the list the same one", 
 });
 
 test("what pending commits take away is no name any more", async () => {
-  const storage = openStorage(makeRoot(new MemoryDisk()), { durability: "relaxed" });
-  await storage.commit((write) => {
+  const disk = makeRoot(new MemoryDisk());
+  const before = openStorage(disk);
+  await before.commit((write) => {
     for (const name of ["a.json", "b.json"]) putValue(write, name, { v: 0 });
   });
+  await before.close();
+  const storage = openStorage(disk, { durability: "relaxed" });
   await storage.commit((write) => write.drop(FEATURES, "a.json"));
+  assert.deepEqual(disk.list(FEATURES), ["a.json", "b.json"], "its file is still there");
   assert.deepEqual(await storage.read((view) => view.names(FEATURES)), ["b.json"]);
   await storage.commit((write) => assert.deepEqual(write.names(FEATURES), ["b.json"]));
   await storage.commit((write) => putValue(write, "a.json", { v: 1 }));
