@@ -6,7 +6,7 @@ import { pick, randomOf } from "../process/store-random.ts";
 import { Project } from "./project.ts";
 import { assertSaysWhatFilesSay, Numbers } from "./truth.ts";
 
-const SEEDS = 10;
+const SEEDS = Number(process.env["HISTORIES"] ?? 10);
 const STEPS = 12;
 /** They mostly wait. */
 const SIDE_BY_SIDE = 4;
