@@ -5,6 +5,7 @@ import type { TestContext } from "node:test";
 import { FlowStore, type Feature } from "#src/index.js";
 import { importPlan, type ImportReport } from "#src/adapters/import-plan.js";
 import { formatNamed } from "#src/adapters/formats.js";
+import { atEnd } from "../at-end.ts";
 
 /** Beside the repository, where the project's shared data lies: other people's text stays there. */
 const SHARED_DATA = resolve(process.cwd(), "../shared/data");
@@ -21,7 +22,7 @@ export function realPlan(name: string): string | null {
 
 export async function openStore(context: TestContext): Promise<FlowStore> {
   const store = await FlowStore.openTemporary({ durability: "none" });
-  context.after(() => store.close());
+  atEnd(context, () => store.close());
   return store;
 }
 

@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { FlowError, FlowStore } from "flowstore";
 import { temporaryStore, withCode } from "../events/support.ts";
+import { atEnd } from "../at-end.ts";
 
 const sha = (data: Uint8Array): string => createHash("sha256").update(data).digest("hex");
 const fileOf = (store: FlowStore, digest: string): string =>
@@ -158,7 +159,7 @@ describe("blobs", () => {
   test("collecting beside writers loses no content that was put", async (t) => {
     const store = await temporaryStore(t);
     const other = await FlowStore.open(store.root, { durability: "none" });
-    t.after(() => other.close());
+    atEnd(t, () => other.close());
     let isOver = false;
     const collecting = (async () => {
       let runs = 0;

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { atEnd } from "../at-end.ts";
 
 const MAIN = fileURLToPath(import.meta.resolve("#src/bin/main.js"));
 
@@ -89,7 +90,7 @@ export function list({ data }: Envelope): readonly Thing[] {
 
 export async function openShell(context: TestContext): Promise<Shell> {
   const folder = await mkdtemp(join(tmpdir(), "flowstore-cli-"));
-  context.after(() => rm(folder, { recursive: true, force: true }));
+  atEnd(context, () => rm(folder, { recursive: true, force: true }));
   const run = (args: readonly string[], options: RunOptions = {}): Promise<Outcome> => {
     const child = start(folder, args, options.env);
     child.stdin.on("error", () => undefined); // EPIPE: a command that never reads may be gone already

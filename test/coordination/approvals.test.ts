@@ -6,7 +6,6 @@ import { describe, test } from "node:test";
 import type { Approval, FlowStore } from "flowstore";
 import { waitFor } from "#src/stores/waiting.js";
 import {
-  atEnd,
   FRESH_MS,
   makeStore,
   pass,
@@ -20,6 +19,7 @@ import {
 import { Project } from "../merge/project.ts";
 import { eventsOf, logOf, logsNothing } from "./events.ts";
 import { NO_TEXTS, STRANGE_TEXTS } from "./strange-texts.ts";
+import { atEnd } from "../at-end.ts";
 
 const ASKED = { taskId: "fn-1.2", kind: "file_access", payload: { files: ["a.ts"] } } as const;
 const UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV";

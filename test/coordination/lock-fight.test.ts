@@ -7,10 +7,11 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FlowStore } from "flowstore";
-import { atEnd, makeProject, QUICK } from "../features/support.ts";
+import { makeProject, QUICK } from "../features/support.ts";
 import { Child } from "../process/store-children.ts";
 import { assertLog, assertNoClash, beliefsOf, type Told } from "./lock-fight.ts";
 import { filesIn } from "./lock-support.ts";
+import { atEnd } from "../at-end.ts";
 
 /** Less, and one who asks seldom may by chance never have asked at a good moment. */
 const SECONDS = Math.max(20, Number(process.env["FLOWSTORE_FIGHT_SECONDS"] ?? 0));

@@ -6,7 +6,6 @@ import { describe, test, type TestContext } from "node:test";
 import { FlowStore, type Locks } from "flowstore";
 import { LockPaths, type ProjectFiles } from "#src/stores/lock-paths.js";
 import {
-  atEnd,
   FRESH_MS,
   makeProject,
   pass,
@@ -17,6 +16,7 @@ import {
   type TestClock,
 } from "../features/support.ts";
 import { brief, filesIn, gets, lockOne, makeLocks } from "./lock-support.ts";
+import { atEnd } from "../at-end.ts";
 
 /** A store in a project with these files; a name that ends in `/` is a folder. */
 async function makeTree(

@@ -6,14 +6,15 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { test } from "node:test";
 import { isAlive, processOf, thisProcess } from "#src/disk/machine.js";
-import { atEnd, refused, until } from "../features/support.ts";
+import { refused, until } from "../features/support.ts";
 import { brief, gets, makeLocks } from "./lock-support.ts";
+import { atEnd, killed } from "../at-end.ts";
 
 test("one that has ended lives no more, though nobody has asked how it ended", async (context) => {
   const { locks } = await makeLocks(context);
   // The shell becomes a program that never asks after the child that it has begun.
   const parent = spawn("sh", ["-c", "sleep 300 & echo $!; exec sleep 300"]);
-  atEnd(context, () => parent.kill("SIGKILL"));
+  atEnd(context, () => killed(parent));
   const [line] = (await once(parent.stdout, "data")) as [Buffer];
   const pid = Number(line.toString());
   await locks.acquire({ paths: ["x"], taskId: "a", bindToPid: pid });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { FlowStore, LockEntry, Locks } from "flowstore";
-import { atEnd, makeStore, refused, reopen, until } from "../features/support.ts";
+import { makeStore, refused, reopen, until } from "../features/support.ts";
 import { RemoteStore } from "../process/store-remote.ts";
 import { brief, filesIn, gets, lockOne, makeLocks, MINUTES } from "./lock-support.ts";
 
@@ -323,7 +323,6 @@ describe("among processes", () => {
         RemoteStore.open(context, store.root, { durability: "none" }),
       ),
     );
-    atEnd(context, () => remotes.forEach(({ child }) => child.kill("SIGKILL")));
     const race = await Promise.all(
       remotes.map((remote, at) =>
         remote.try<LockEntry[]>("locks.acquire", { paths: ["x"], taskId: `t${at}` }),

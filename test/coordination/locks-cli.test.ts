@@ -9,6 +9,7 @@ import { timeSpan } from "#src/cli/render/time-span.js";
 import { list, one, openStoreShell, outcomeOf, start, type Shell } from "../cli/support.ts";
 import { until } from "../features/support.ts";
 import { openSession, type Expected, type Session } from "./session.ts";
+import { atEnd, killed } from "../at-end.ts";
 
 /** {@link openSession}; tokens and seconds are masked as well. */
 async function openLockSession(context: TestContext): Promise<Session> {
@@ -248,7 +249,7 @@ test("an interrupted wait leaves its place in the queue", async (context) => {
   const { folder, run } = await openStoreShell(context);
   await run(["lock", "--task", "a", "--files", "x"]);
   const child = start(folder, ["lock", "--task", "b", "--files", "x", "--wait", "10m"]);
-  context.after(() => child.kill("SIGKILL"));
+  atEnd(context, () => killed(child));
   const outcome = outcomeOf(child);
   const queue = join(folder, ".flow/local/lock-queue");
   const length = (): number => (existsSync(queue) ? readdirSync(queue).length : 0);
@@ -305,7 +306,7 @@ test("--watch shows every change until it is interrupted", async (context) => {
     ["locks", "--watch", "--json"],
   ]) {
     const child = start(folder, args);
-    context.after(() => child.kill("SIGKILL"));
+    atEnd(context, () => killed(child));
     let seen = "";
     child.stdout.on("data", (chunk: Buffer) => (seen += chunk.toString()));
     const outcome = outcomeOf(child);

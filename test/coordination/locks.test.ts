@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { FlowStore, type AcquireLocksInput, type LockMode } from "flowstore";
 import {
-  atEnd,
   makeProject,
   makeStore,
   QUICK,
@@ -21,6 +20,7 @@ import {
 } from "../features/support.ts";
 import { brief, filesIn, gets, lockOne, logOf, makeLocks, MINUTES, MODES } from "./lock-support.ts";
 import { NO_TEXTS, STRANGE_TEXTS } from "./strange-texts.ts";
+import { atEnd, killed } from "../at-end.ts";
 
 describe("two tasks on one path", () => {
   /** Rows: requested; columns: held, in the order of MODES. Written down here once more. */
@@ -587,7 +587,7 @@ describe("bound to a process", () => {
   test("ends with the process, and its task is told", async (context) => {
     const { locks } = await makeLocks(context);
     const other = spawn(process.execPath, ["-e", "process.stdin.resume()"]);
-    atEnd(context, () => other.kill("SIGKILL"));
+    atEnd(context, () => killed(other));
     const ended = once(other, "exit");
     const [lock] = await locks.acquire({ paths: ["a"], taskId: "a", bindToPid: other.pid ?? 0 });
     assert.equal(await gets(locks, "a", "b"), false);

@@ -9,6 +9,7 @@ import type { FlowStoreStatus } from "flowstore";
 import { masked, one, openStoreShell, outcomeOf, start, type Shell } from "../cli/support.ts";
 import { FRESH_MS, makeStore, pass, committed, TestClock, until } from "../features/support.ts";
 import { openSession } from "./session.ts";
+import { atEnd, killed } from "../at-end.ts";
 
 describe("status()", () => {
   test("counts everything, and lists what is open; zeros in an empty store", async (context) => {
@@ -324,7 +325,7 @@ describe("status --watch", () => {
       cwd: shell.folder,
       env: { PATH: process.env["PATH"] ?? "", LANG: "C.UTF-8", NO_COLOR: "1", COLUMNS: "60" },
     });
-    context.after(() => child.kill("SIGKILL"));
+    atEnd(context, () => killed(child));
     let text = "";
     child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
     const outcome = outcomeOf(child);

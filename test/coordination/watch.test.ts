@@ -6,6 +6,7 @@ import { test, type TestContext } from "node:test";
 import type { Finding } from "flowstore";
 import { openStoreShell, outcomeOf, start, type Outcome, type Shell } from "../cli/support.ts";
 import { pass, until } from "../features/support.ts";
+import { atEnd, killed } from "../at-end.ts";
 
 const LIMIT_MS = 30_000;
 
@@ -26,7 +27,7 @@ interface Line {
 
 function watching(context: TestContext, { folder }: Shell, words: readonly string[]): Watching {
   const child = start(folder, words);
-  context.after(() => child.kill("SIGKILL"));
+  atEnd(context, () => killed(child));
   let [out, err] = ["", ""];
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));

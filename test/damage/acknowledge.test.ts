@@ -7,7 +7,6 @@ import { describe, test, type TestContext } from "node:test";
 import { FlowStore, type Feature, type Finding } from "flowstore";
 
 import {
-  atEnd,
   documentOf,
   fileOf,
   FRESH_MS,
@@ -20,6 +19,7 @@ import {
   told,
   tracked,
 } from "../features/support.ts";
+import { atEnd } from "../at-end.ts";
 
 function put(store: FlowStore, name: string, value: object): void {
   writeFileSync(join(store.root, "features", name), `${JSON.stringify(value, null, 2)}\n`);

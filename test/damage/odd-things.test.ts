@@ -17,7 +17,6 @@ import { describe, test, type TestContext } from "node:test";
 import { FlowStore, type Feature } from "flowstore";
 
 import {
-  atEnd,
   fileOf,
   FRESH_MS,
   ids,
@@ -30,6 +29,7 @@ import {
   snapshot,
   warnings,
 } from "../features/support.ts";
+import { atEnd } from "../at-end.ts";
 
 /** What may stand at a path instead of a file. */
 type Thing = (path: string, context: TestContext) => Promise<void> | void;

@@ -7,6 +7,7 @@ import { Child, temporaryFolder } from "../process/store-children.ts";
 import { tornFiles } from "../process/store-files.ts";
 import { randomOf } from "../process/store-random.ts";
 import { collect } from "./support.ts";
+import { atEnd } from "../at-end.ts";
 
 /** `FLOWSTORE_BATCH_KILLS=120` for as many as the field's own experiment had. */
 const KILLS = Number(process.env["FLOWSTORE_BATCH_KILLS"] ?? 30);
@@ -72,7 +73,7 @@ test(`${KILLS} kill -9 of a writer of batches`, { timeout: 230_000 }, async (con
   }
   assert.deepEqual(tornFiles(root), []);
   const store = await FlowStore.open(root);
-  context.after(() => store.close());
+  atEnd(context, () => store.close());
   const events = await collect(store.events.replayAll());
   assert.deepEqual(
     events.map(({ sequence }) => sequence),

@@ -13,12 +13,13 @@ import {
   type Outcome,
   type Thing,
 } from "../cli/support.ts";
+import { atEnd, killed } from "../at-end.ts";
 
 const event = (type: string, payload: unknown = null) => ({ type, payload });
 
 async function storeOf(context: TestContext, folder: string): Promise<FlowStore> {
   const store = await FlowStore.open(folder, { durability: "none", actor: "tester" });
-  context.after(() => store.close());
+  atEnd(context, () => store.close());
   return store;
 }
 
@@ -32,7 +33,7 @@ class Running {
     this.#child = start(folder, args);
     this.ended = outcomeOf(this.#child);
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
-    context.after(() => this.#child.kill("SIGKILL"));
+    atEnd(context, () => killed(this.#child));
   }
 
   async line(): Promise<string> {

@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import type { FlowStore, StoredEvent } from "flowstore";
 import { z } from "zod";
 import { said, temporaryStore, withCode } from "./support.ts";
+import { atEnd } from "../at-end.ts";
 
 const event = (type: string, payload: unknown = null) => ({ type, payload });
 
@@ -190,7 +191,7 @@ describe("snapshots", () => {
     async function reopened({ root }: FlowStore): Promise<FlowStore["events"]> {
       const { FlowStore: Store } = await import("flowstore");
       const other = await Store.open(root, { durability: "none" });
-      context.after(() => other.close());
+      atEnd(context, () => other.close());
       return other.events;
     }
   });
@@ -259,7 +260,7 @@ describe("types", () => {
     await store.events.append("p:1", [event("named", "Ann Lee")], { commandId: "c-1" });
     const { FlowStore: Store } = await import("flowstore");
     const newer = await Store.open(store.root, { durability: "none" });
-    context.after(() => newer.close());
+    atEnd(context, () => newer.close());
     await newer.events.registerType("named", {
       upcast: [
         (name) => ({ first: String(name).split(" ")[0], last: String(name).split(" ")[1] }),

@@ -5,6 +5,7 @@ import { FlowStore, type StoredEvent } from "flowstore";
 import { Child, temporaryFolder } from "../process/store-children.ts";
 import { randomOf } from "../process/store-random.ts";
 import { collect } from "./support.ts";
+import { atEnd } from "../at-end.ts";
 
 const WORKERS = 8;
 const STREAMS = 50;
@@ -73,7 +74,7 @@ test(
     );
 
     const store = await FlowStore.open(root);
-    context.after(() => store.close());
+    atEnd(context, () => store.close());
     const events = await collect(store.events.replayAll());
     assert.deepEqual(
       events.map(({ sequence }) => sequence),

@@ -6,12 +6,13 @@ import { describe, test, type TestContext } from "node:test";
 import { FlowStore, type SubscriptionItem } from "flowstore";
 import { Child } from "../process/store-children.ts";
 import { collect, isCaughtUp, numbersOf, takeUntil, temporaryStore, withCode } from "./support.ts";
+import { atEnd } from "../at-end.ts";
 
 const event = (type: string, payload: unknown = null) => ({ type, payload });
 
 async function reopened(context: TestContext, { root }: FlowStore): Promise<FlowStore> {
   const other = await FlowStore.open(root, { durability: "none" });
-  context.after(() => other.close());
+  atEnd(context, () => other.close());
   return other;
 }
 
@@ -129,7 +130,7 @@ describe("a subscription", () => {
     const store = await temporaryStore(context);
     await store.events.append("s", [event("a")]);
     const reader = await FlowStore.open(store.root, { readOnly: true });
-    context.after(() => reader.close());
+    atEnd(context, () => reader.close());
     const items = reader.events.subscribe();
     assert.deepEqual(numbersOf(await takeUntil(items, isCaughtUp)), [1, "caught up"]);
     await items.return();
@@ -292,7 +293,7 @@ describe("a consumer of which nobody can tell whether it lives", () => {
     await store.events.append("s", [event("c")]);
     writeFileSync(file, elsewhere);
     const other = await FlowStore.open(store.root, { durability: "none", clock });
-    context.after(() => other.close());
+    atEnd(context, () => other.close());
     const ending = new AbortController();
     const standing = other.events.subscribe({ group: "g", signal: ending.signal }).next();
     ending.abort();

@@ -8,6 +8,7 @@ import {
   type StoredEvent,
   type SubscriptionItem,
 } from "flowstore";
+import { atEnd } from "../at-end.ts";
 
 /** A store that goes with the test. Nothing here is about power cuts. */
 export async function temporaryStore(
@@ -15,7 +16,7 @@ export async function temporaryStore(
   options: FlowStoreOptions = {},
 ): Promise<FlowStore> {
   const store = await FlowStore.openTemporary({ durability: "none", actor: "tester", ...options });
-  context.after(() => store.close());
+  atEnd(context, () => store.close());
   return store;
 }
 

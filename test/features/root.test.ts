@@ -16,16 +16,8 @@ import { describe, test, type TestContext } from "node:test";
 
 import { FlowStore, type FlowStoreOptions } from "flowstore";
 
-import {
-  atEnd,
-  makeProject,
-  makeStore,
-  QUICK,
-  refused,
-  reopen,
-  snapshot,
-  tracked,
-} from "./support.ts";
+import { makeProject, makeStore, QUICK, refused, reopen, snapshot, tracked } from "./support.ts";
+import { atEnd } from "../at-end.ts";
 
 /** Sets a variable of the environment for one test. */
 function withEnv(context: TestContext, name: string, value: string | undefined): void {

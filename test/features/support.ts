@@ -24,22 +24,7 @@ import {
   type FlowErrorCode,
   type FlowStoreOptions,
 } from "flowstore";
-
-const endings = new WeakMap<TestContext, (() => unknown)[]>();
-
-/** Has something done when the test ends; what was begun last ends first. */
-export function atEnd(context: TestContext, act: () => unknown): void {
-  const known = endings.get(context);
-  if (known !== undefined) {
-    known.push(act);
-    return;
-  }
-  const acts = [act];
-  endings.set(context, acts);
-  context.after(async () => {
-    for (const one of acts.toReversed()) await one();
-  });
-}
+import { atEnd } from "../at-end.ts";
 
 /** An empty folder that goes when the test ends. */
 export function makeProject(context: TestContext): string {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { FlowStore, type FlowStoreOptions } from "flowstore";
+import { atEnd } from "../at-end.ts";
 
 const SETTINGS = [
   "user.name=tester",
@@ -38,7 +39,7 @@ export class Project {
   /** An empty repository; with `context` it goes with the test. */
   static create(context: TestContext): Project {
     const home = mkdtempSync(join(tmpdir(), "flowstore-merge-"));
-    context.after(() => rmSync(home, { recursive: true, force: true }));
+    atEnd(context, () => rmSync(home, { recursive: true, force: true }));
     const project = new Project(join(home, "first"), home);
     mkdirSync(project.folder);
     project.git("init", "--quiet");
@@ -124,6 +125,6 @@ export class Project {
 const DEFAULTS: FlowStoreOptions = { durability: "none", actor: "tester" };
 
 function keep(context: TestContext, store: FlowStore): FlowStore {
-  context.after(() => store.close());
+  atEnd(context, () => store.close());
   return store;
 }

@@ -5,14 +5,15 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createDbContext, FlowStore, type DbContext, type FlowErrorCode } from "flowstore";
 import { withCode } from "../events/support.ts";
+import { atEnd, type Scope } from "../at-end.ts";
 
 interface Opened extends DbContext {
   readonly store: FlowStore;
 }
 
-async function opened(t: { after(fn: () => Promise<void>): void }): Promise<Opened> {
+async function opened(t: Scope): Promise<Opened> {
   const store = await FlowStore.openTemporary({ durability: "none" });
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   return { store, ...createDbContext(store) };
 }
 
@@ -95,7 +96,7 @@ describe("defects of the original", SETTLED, () => {
   test("5: racing appends have numbers of their own, without a gap", async (t) => {
     const { store, eventStore } = await opened(t);
     const second = await FlowStore.open(store.root, { durability: "none" });
-    t.after(() => second.close());
+    atEnd(t, () => second.close());
     const other = createDbContext(second).eventStore;
     const append = async (port: typeof eventStore): Promise<number> =>
       (await port.append({ aggregateId: "a:1", eventType: "E", payload: {} })).seq;

@@ -5,12 +5,13 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { FlowStore } from "flowstore";
+import { atEnd } from "../at-end.ts";
 
 const SCRIPT = fileURLToPath(new URL("./projector.worker.js", import.meta.url));
 
 test("rows follow the log in a thread, and the next thread goes on where it ended", async (context) => {
   const store = await FlowStore.openTemporary({ durability: "none" });
-  context.after(() => store.close());
+  atEnd(context, () => store.close());
   const add = (cart: string): Promise<unknown> =>
     store.events.append(cart, [{ type: "added", payload: {} }]);
   const counts = { "cart:1": 0, "cart:2": 0 };

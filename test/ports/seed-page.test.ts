@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createDbContext, FlowStore, type DbContext, type PortEvent } from "flowstore";
+import { atEnd } from "../at-end.ts";
 
 /** What the page's `window.db` has, by its own description: the ports without transactions. */
 function windowOver({ eventStore, projectionStore }: DbContext): {
@@ -38,7 +39,7 @@ async function opened(t: { after(fn: () => Promise<void>): void }): Promise<{
   dbContext: DbContext;
 }> {
   const store = await FlowStore.openTemporary({ durability: "none" });
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   return { store, dbContext: createDbContext(store) };
 }
 

@@ -23,6 +23,7 @@ import {
   type Program,
   type State,
 } from "./programs.ts";
+import { atEnd } from "../at-end.ts";
 
 const TRANSACTIONS = Number(process.env["PORTS_TRANSACTIONS"] ?? 150);
 const KILLS = Number(process.env["PORTS_KILLS"] ?? 8);
@@ -53,9 +54,9 @@ async function settled<T>(call: Promise<T>, what: string): Promise<T> {
 
 test(`${TRANSACTIONS} random transactions agree with a model`, async (context) => {
   const store = await FlowStore.openTemporary({ durability: "none" });
-  context.after(() => store.close());
+  atEnd(context, () => store.close());
   const other = await FlowStore.open(store.root, { readOnly: true });
-  context.after(() => other.close());
+  atEnd(context, () => other.close());
   const [db, seen] = [createDbContext(store), createDbContext(other)];
   const tally = { kept: 0, thrown: 0, nested: 0 };
   let model = emptyState();

@@ -10,6 +10,7 @@ import { changeAtRandom } from "../coordination/random-changes.ts";
 import { Child, temporaryFolder } from "./store-children.ts";
 import { pick, randomOf } from "./store-random.ts";
 import { SHARES, START_FEATURES } from "./store-told.ts";
+import { atEnd } from "../at-end.ts";
 
 const WRITERS = 3;
 const COPIES = 40;
@@ -17,7 +18,7 @@ const COPIES = 40;
 test(`${COPIES} copies while ${WRITERS} writers write: each is of one moment`, async (context) => {
   const project = temporaryFolder(context);
   const store = await FlowStore.init(project, { guardTimeoutMs: 60_000 });
-  context.after(() => store.close());
+  atEnd(context, () => store.close());
   await store.features.createBulk(START_FEATURES);
   const writers = Array.from({ length: WRITERS }, (_, index) =>
     Child.start(context, "store-writer", [project, `w${index}`, String(index), "full"]),

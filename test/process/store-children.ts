@@ -4,11 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-
-/** What lets go of something at its end: a test, or an attack on a claim. */
-export interface Scope {
-  after(act: () => void): void;
-}
+import { atEnd, type Scope } from "../at-end.ts";
 
 /** Nothing of the machine's or the user's own configuration counts in a test. */
 export function bareEnvironment(home: string): Record<string, string> {
@@ -18,7 +14,7 @@ export function bareEnvironment(home: string): Record<string, string> {
 /** A temporary folder that goes with its scope. */
 export function temporaryFolder(context: Scope): string {
   const folder = mkdtempSync(join(tmpdir(), "flowstore-test-"));
-  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  atEnd(context, () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -73,7 +69,10 @@ export class Child {
       spawn(command[0] ?? "", command.slice(1), { env: { ...bareEnvironment(tmpdir()), ...env } }),
       listen,
     );
-    context.after(() => child.kill("SIGKILL"));
+    atEnd(context, async () => {
+      child.kill("SIGKILL");
+      await child.exited;
+    });
     return child;
   }
 

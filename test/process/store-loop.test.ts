@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { FlowStore, isFlowError } from "flowstore";
 import { temporaryFolder } from "./store-children.ts";
 import { featureFiles } from "./store-files.ts";
+import { atEnd } from "../at-end.ts";
 
 /** Promised for `relaxed`: what was acknowledged is in the files after 100 ms. Here with some room. */
 const RELAXED_MS = 100;
@@ -34,7 +35,7 @@ test("relaxed: the files follow within 100 ms, however fast calls come", async (
 
 test("a transaction that only awaits calls of the store ends when its time is over", async (context) => {
   const store = await FlowStore.init(temporaryFolder(context), { durability: "none" });
-  context.after(() => store.close());
+  atEnd(context, () => store.close());
   await store.features.create({ name: "Counted", count: 0 });
   const started = performance.now();
   const busy = store.transaction(
@@ -52,7 +53,7 @@ test("a transaction that only awaits calls of the store ends when its time is ov
 
 test("timers and signals have their turn while a program awaits one write after another", async (context) => {
   const store = await FlowStore.init(temporaryFolder(context), { durability: "none" });
-  context.after(() => store.close());
+  atEnd(context, () => store.close());
   await store.features.create({ name: "Counted", count: 0 });
   let ticks = 0;
   const timer = setInterval(() => (ticks += 1), 10);

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FlowStore } from "flowstore";
-import { Child, temporaryFolder, type Scope } from "./store-children.ts";
+import type { Scope } from "../at-end.ts";
+import { Child, temporaryFolder } from "./store-children.ts";
 import { eventLines } from "./store-files.ts";
 import { Readers, type Seen } from "./store-readers.ts";
 

@@ -1,6 +1,7 @@
 /** Readers in processes of their own that look while others write. */
 import assert from "node:assert/strict";
-import { Child, type Scope } from "./store-children.ts";
+import type { Scope } from "../at-end.ts";
+import { Child } from "./store-children.ts";
 
 /** What readers saw, in all. */
 export interface Seen {

@@ -1,6 +1,7 @@
 /** A store that is open in another process. */
 import type { FlowErrorJson } from "flowstore";
-import { Child, type Scope } from "./store-children.ts";
+import type { Scope } from "../at-end.ts";
+import { Child } from "./store-children.ts";
 
 /** What a call in the other process came to. */
 export type Answer<T> =

@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { FLOWFORGE_TABLES, FlowError, FlowStore } from "flowstore";
 import { temporaryStore, withCode } from "../events/support.ts";
+import { atEnd } from "../at-end.ts";
 
 const RUN = { id: "run-1", workflow_version_id: "v1", trigger: "manual", status: "queued" };
 
@@ -90,7 +91,7 @@ describe("rows", () => {
     const text = readFileSync(file, "utf8");
     writeFileSync(file, text.replace('"id"', '"note": [1,  2],\n  "id"'));
     const other = await FlowStore.open(store.root);
-    t.after(() => other.close());
+    atEnd(t, () => other.close());
     assert.deepEqual(await other.projections.list("t"), [
       { note: [1, 2], id: "z" },
       { id: "a", by: "hand" },
@@ -227,7 +228,7 @@ describe("declared tables", () => {
     writeFileSync(join(folder, "4.json"), "{");
     writeFileSync(join(store.root, "projections/runs/x.json"), '{ "id": "x", "status": "odd" }');
     const other = await FlowStore.open(store.root);
-    t.after(() => other.close());
+    atEnd(t, () => other.close());
     const found = (await other.check()).map(({ file, rule }) => `${rule} ${file}`);
     assert.deepEqual(found, [
       "row-reference projections/runs/run-1.json",

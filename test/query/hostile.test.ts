@@ -8,6 +8,7 @@ import { describe, test } from "node:test";
 import initSqlJs from "sql.js";
 import { FlowError, FlowStore, sqlJsEngine } from "flowstore";
 import { temporaryStore, withCode } from "../events/support.ts";
+import { atEnd } from "../at-end.ts";
 
 const HOSTILE = [
   "SELECT * FROM t; DROP TABLE t",
@@ -77,12 +78,12 @@ describe("hostile queries", () => {
     // A write lets go of its guard a little later; closing waits for it, so that no file of
     // local/ is left out here.
     const folder = await mkdtemp(join(tmpdir(), "flowstore-hostile-"));
-    t.after(() => rm(folder, { recursive: true, force: true }));
+    atEnd(t, () => rm(folder, { recursive: true, force: true }));
     const own = await FlowStore.init(folder);
     await own.projections.upsert({ table: "t", rows: [{ id: "1", n: 1 }] });
     await own.close();
     const store = await FlowStore.open(folder);
-    t.after(() => store.close());
+    atEnd(t, () => store.close());
     const content = (): string[] =>
       readdirSync(store.root, { recursive: true, encoding: "utf8", withFileTypes: true })
         .filter((entry) => entry.isFile())

@@ -9,7 +9,8 @@ import { FlowStore, type Durability } from "flowstore";
 
 import { documentsIn } from "../coordination/checkpoint-support.ts";
 import { copyOf } from "../crash/copies.ts";
-import { Child, temporaryFolder, type Scope } from "../process/store-children.ts";
+import type { Scope } from "../at-end.ts";
+import { Child, temporaryFolder } from "../process/store-children.ts";
 import { strangeNames, tornFiles } from "../process/store-files.ts";
 import { shuffled } from "../process/store-random.ts";
 import { begunCalls, killCommand, straceCommand, type BegunCall } from "../process/store-strace.ts";

@@ -1,6 +1,7 @@
 /** Processes that work until the power goes, and what they told. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Child, type Scope } from "../process/store-children.ts";
+import type { Scope } from "../at-end.ts";
+import { Child } from "../process/store-children.ts";
 import { pick } from "../process/store-random.ts";
 
 /** One process of a crew. */

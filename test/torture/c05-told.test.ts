@@ -5,6 +5,7 @@ import { FlowStore } from "flowstore";
 
 import { temporaryFolder } from "../process/store-children.ts";
 import { featuresFor, START_FEATURES, Told } from "../process/store-told.ts";
+import { atEnd } from "../at-end.ts";
 
 const NOTES = START_FEATURES.length;
 const WANTED = NOTES + 1;
@@ -12,7 +13,7 @@ const WANTED = NOTES + 1;
 /** A store of which all was told. */
 async function told(context: TestContext): Promise<{ store: FlowStore; told: Told }> {
   const store = await FlowStore.init(temporaryFolder(context), { durability: "none" });
-  context.after(() => store.close());
+  atEnd(context, () => store.close());
   await store.features.createBulk(featuresFor({ wanted: 1 }));
   await store.changes.logEvent(NOTES, "note", { newValue: "w1.1" });
   await store.features.claimAndGet(WANTED, { agent: "w1" });

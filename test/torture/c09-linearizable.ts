@@ -7,7 +7,8 @@ import { rmSync } from "node:fs";
 import { setTimeout as after } from "node:timers/promises";
 import { FlowStore, type Durability } from "flowstore";
 
-import { Child, temporaryFolder, type Scope } from "../process/store-children.ts";
+import type { Scope } from "../at-end.ts";
+import { Child, temporaryFolder } from "../process/store-children.ts";
 import { pick, randomOf } from "../process/store-random.ts";
 import { BAD, hidden } from "./c09-histories.ts";
 import { wrongIn, wrongKeys, type Input, type KeyedCall, type Output } from "./c09-models.ts";

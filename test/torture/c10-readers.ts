@@ -4,7 +4,8 @@
  */
 import { FlowStore } from "flowstore";
 
-import { Child, temporaryFolder, type Scope } from "../process/store-children.ts";
+import type { Scope } from "../at-end.ts";
+import { Child, temporaryFolder } from "../process/store-children.ts";
 import type { Claim, Task, Verdict } from "./claim.ts";
 import { patchedTree, type PatchName } from "./engine-patches.ts";
 import { scopeOf } from "./scope.ts";

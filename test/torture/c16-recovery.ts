@@ -10,7 +10,8 @@ import { setTimeout as after } from "node:timers/promises";
 import { FlowStore } from "flowstore";
 
 import { copyOf } from "../crash/copies.ts";
-import { Child, temporaryFolder, type Scope } from "../process/store-children.ts";
+import type { Scope } from "../at-end.ts";
+import { Child, temporaryFolder } from "../process/store-children.ts";
 import { strangeNames, tornFiles } from "../process/store-files.ts";
 import { pick, randomOf } from "../process/store-random.ts";
 import { START_FEATURES, Told } from "../process/store-told.ts";

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { FlowStore } from "flowstore";
 
-import { Child, temporaryFolder, type Scope } from "../process/store-children.ts";
+import type { Scope } from "../at-end.ts";
+import { Child, temporaryFolder } from "../process/store-children.ts";
 import { strangeNames, tornFiles } from "../process/store-files.ts";
 import { pick, randomOf } from "../process/store-random.ts";
 import { Readers } from "../process/store-readers.ts";

@@ -1,7 +1,7 @@
 /** What attacks share: letting go at the end, and violations in words. */
 import { AssertionError } from "node:assert/strict";
 
-import type { Scope } from "../process/store-children.ts";
+import type { Scope } from "../at-end.ts";
 import type { Task } from "./claim.ts";
 
 /** A task as what the workers of the process tests belong to. */

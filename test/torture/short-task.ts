@@ -2,6 +2,7 @@
 import type { TestContext } from "node:test";
 
 import type { Task } from "./claim.ts";
+import { atEnd } from "../at-end.ts";
 
 /** `TORTURE_SEED=7` tries another one. */
 const SEED = Number(process.env["TORTURE_SEED"] ?? 1);
@@ -13,7 +14,7 @@ export function shortTask(context: TestContext, goal: number, changed: Partial<T
     seed: SEED,
     deadline: Infinity,
     progress: () => undefined,
-    cleanUp: (act) => context.after(act),
+    cleanUp: (act) => atEnd(context, act),
     ...changed,
   };
 }

@@ -8,6 +8,7 @@ import type { CheckpointStore } from "#src/stores/workflows.js";
 import { until } from "../storage/support.ts";
 import { makeStoreRoot, StoresOnDisk } from "../torture/stores-on-disk.ts";
 import { checkpoint, DEFINITION, execution, inStatus, minutes, signal, timer } from "./support.ts";
+import { atEnd } from "../at-end.ts";
 
 const START_MS = Date.UTC(2030, 0, 1) + 123;
 const LATER_MS = 1_000;
@@ -143,7 +144,7 @@ describe("the cost of", () => {
     makeStoreRoot(inner);
     const disk = countingDisk(inner);
     const stores = new StoresOnDisk(disk, { durability: "relaxed" });
-    context.after(() => stores.close());
+    atEnd(context, () => stores.close());
     await stores.workflows.createIfAbsent(execution("exec-1"), { workflow: DEFINITION });
     for (let at = 0; at < 10; at += 1) await stores.workflows.saveCheckpoint(checkpoint(at));
     disk.reset();
@@ -156,7 +157,7 @@ describe("the cost of", () => {
     const inner = new MemoryDisk();
     makeStoreRoot(inner);
     const stores = new StoresOnDisk(inner, { durability: "none" });
-    context.after(() => stores.close());
+    atEnd(context, () => stores.close());
     const { workflows } = stores;
     await workflows.createIfAbsent(execution("exec-1"), { workflow: DEFINITION });
     await workflows.claimExecution("exec-1", { owner: "me" });

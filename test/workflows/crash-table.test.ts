@@ -11,7 +11,8 @@ import {
   type GivenCheckpoint,
   type WorkflowBody,
 } from "flowstore";
-import { atEnd, makeStore, TestClock } from "../features/support.ts";
+import { makeStore, TestClock } from "../features/support.ts";
+import { atEnd } from "../at-end.ts";
 
 const ID = "o";
 

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EngineWarning, StepOptions, WorkflowBody, WorkflowContext } from "flowstore";
 import { refused } from "../features/support.ts";
 import { make, reached } from "./engine-support.ts";
+import { atEnd } from "../at-end.ts";
 
 describe("what bodies throw and return", () => {
   test("odd values: FAILED with words, and the value itself to the caller", async (context) => {
@@ -96,7 +97,7 @@ describe("what bodies throw and return", () => {
     const unhandled: unknown[] = [];
     const listen = (reason: unknown): unknown => unhandled.push(reason);
     process.on("unhandledRejection", listen);
-    context.after(() => process.off("unhandledRejection", listen));
+    atEnd(context, () => process.off("unhandledRejection", listen));
     let kept: WorkflowContext | null = null;
     let release = (): void => undefined;
     const open = new Promise<void>((done) => (release = done));

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { FlowStore, type CheckpointStore, type ExecutionStatus } from "flowstore";
 import { list, one, openStoreShell, type Shell } from "../cli/support.ts";
-import { atEnd } from "../features/support.ts";
+import { atEnd, killed } from "../at-end.ts";
 
 const WORKER = fileURLToPath(new URL("./engine.worker.js", import.meta.url));
 const LONG_MS = 60_000;
@@ -38,15 +38,9 @@ async function engine(
   const child = spawn(process.execPath, [WORKER, folder, String(leaseMs), ...ids], {
     stdio: ["pipe", "pipe", "inherit"],
   });
-  atEnd(context, () => child.kill("SIGKILL"));
+  atEnd(context, () => killed(child));
   await once(child.stdout, "data");
   return child;
-}
-
-async function killed(child: ChildProcess): Promise<void> {
-  const gone = once(child, "exit");
-  child.kill("SIGKILL");
-  await gone;
 }
 
 async function reached({ workflows }: Place, id: string, status: ExecutionStatus): Promise<void> {

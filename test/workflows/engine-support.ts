@@ -7,7 +7,8 @@ import {
   type FlowStore,
   type WorkflowBody,
 } from "flowstore";
-import { atEnd, makeStore } from "../features/support.ts";
+import { makeStore } from "../features/support.ts";
+import { atEnd } from "../at-end.ts";
 
 /** A clock that goes on when somebody waits for it: no test waits for real time. */
 export class SteppedTime {

@@ -8,7 +8,8 @@ import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { FlowStore } from "flowstore";
-import { atEnd, makeProject } from "../features/support.ts";
+import { makeProject } from "../features/support.ts";
+import { atEnd, killed } from "../at-end.ts";
 
 const WORKER = fileURLToPath(new URL("./kill.worker.js", import.meta.url));
 /** The whole of it takes some minutes: FLOWSTORE_WORKFLOW_KILLS=500. */
@@ -46,7 +47,7 @@ async function begin(
   const child = spawn(process.execPath, [WORKER, project, mode, String(leaseMs)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  atEnd(context, () => child.kill("SIGKILL"));
+  atEnd(context, () => killed(child));
   const gone = once(child, "exit") as Promise<[number | null]>;
   if (mode === "run") await Promise.race([once(child.stdout, "data"), gone]);
   return { child, gone };

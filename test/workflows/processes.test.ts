@@ -11,10 +11,11 @@ import {
   type StepCheckpoint,
   type WorkflowExecution,
 } from "flowstore";
-import { atEnd, makeProject } from "../features/support.ts";
+import { makeProject } from "../features/support.ts";
 import { RemoteStore, type Answer } from "../process/store-remote.ts";
 import { Child } from "../process/store-children.ts";
 import { checkpoint, DEFINITION, execution, inStatus, signal } from "./support.ts";
+import { atEnd } from "../at-end.ts";
 
 const CROWD = 8;
 const ROUNDS = Number(process.env["WORKFLOW_ROUNDS"] ?? 6);

@@ -4,8 +4,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { FlowStore, WORKFLOW_SCHEMA_VERSION, type FlowStoreOptions } from "flowstore";
-import { atEnd, makeProject, makeStore, refused, reopen, snapshot } from "../features/support.ts";
+import { makeProject, makeStore, refused, reopen, snapshot } from "../features/support.ts";
 import { checkpoint, DEFINITION, execution, signal, timer, withExecution } from "./support.ts";
+import { atEnd } from "../at-end.ts";
 
 describe("the schema", () => {
   test("S3: the stored version is the one that is exported", async (context) => {
