@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** The command `flowstore`. */
-import { run } from "./run.ts";
+import { join } from "node:path";
 
-process.exitCode = await run(process.argv.slice(2));
+import { runProgram } from "./code-cache.ts";
+
+runProgram(join(import.meta.dirname, "program.cjs"));

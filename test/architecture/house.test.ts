@@ -48,6 +48,8 @@ const EXCEPTIONS: readonly (readonly [path: RegExp, known: readonly string[]])[]
   // by the one way of replacing files.
   [/^cli\/input\.ts$/, ["node:fs", "fast-glob"]],
   [/^cli\/output\.ts$/, ["disk"]],
+  // The program of the command, and what V8 made of it.
+  [/^cli\/code-cache\.ts$/, ["node:fs"]],
   // Plays a user with a folder of their own.
   [/^cli\/demo\//, ["node:fs"]],
 ];

@@ -7,7 +7,7 @@ import { filled, systemOf } from "./systems.mjs";
 
 const GROUP = "command line";
 const SIZE = 1000;
-const MAIN = join(import.meta.dirname, "../../dist/bin/main.js");
+const MAIN = join(import.meta.dirname, "../../dist/bin/main.cjs");
 const SCRIPT = join(import.meta.dirname, "child-sqlite-command.mjs");
 const NODE = "node -e 0";
 

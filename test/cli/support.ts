@@ -7,7 +7,7 @@ import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { atEnd } from "../at-end.ts";
 
-const MAIN = fileURLToPath(import.meta.resolve("#src/bin/main.js"));
+const MAIN = fileURLToPath(import.meta.resolve("#src/bin/main.cjs"));
 
 /** Far beyond what any command here takes, so that a hanging one ends the test and not the suite. */
 const TIMEOUT_MS = 60_000;

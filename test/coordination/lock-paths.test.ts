@@ -400,8 +400,7 @@ describe("a pattern", () => {
 
   test("that matches nothing is refused: a lock on nothing protects nothing", async (context) => {
     const { store, locks } = await makeTree(context, TREE);
-    for (const word of ["src/*.rs", "lib/*", "nothing/*/", "nothing/*/**", "!src/b.ts", "[ab"]) {
-      if (word === "[ab") continue;
+    for (const word of ["src/*.rs", "lib/*", "nothing/*/", "nothing/*/**", "!src/b.ts"]) {
       const error = await refusedWithoutTrace(store, "BAD_REQUEST", () =>
         lockOne(locks, word, "a"),
       );
@@ -460,7 +459,10 @@ test("where case does not count, it counts nowhere, not even for what is not the
     ["src/Auth.ts", "src/Neu\u0308.ts"],
   );
   assert.equal(paths.keyOf("SRC/x"), paths.keyOf("src/X"));
-  await refused("BAD_REQUEST", paths.targets("Cannot lock", [".Flow/x"], "write"));
+  await assert.rejects(paths.targets("Cannot lock", [".Flow/x"], "write"), {
+    name: "FlowError",
+    code: "BAD_REQUEST",
+  });
 });
 
 test("the project is the real folder, whatever path led to it", async (context) => {

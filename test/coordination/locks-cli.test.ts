@@ -477,7 +477,7 @@ describe("locks --staged", () => {
     const inner = join(folder, "packages/inner");
     mkdirSync(inner, { recursive: true });
     assert.equal((await run(["init", "--dir", inner])).exit, 0);
-    const command = `'${process.execPath}' '${fileURLToPath(import.meta.resolve("#src/bin/main.js"))}'`;
+    const command = `'${process.execPath}' '${fileURLToPath(import.meta.resolve("#src/bin/main.cjs"))}'`;
     const hook = (options: string): void =>
       writeFileSync(
         join(folder, ".git/hooks/pre-commit"),

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, describe, test } from "node:test";
 
-const BIN = resolve(import.meta.dirname, "../../../dist/bin/main.js");
+const BIN = resolve(import.meta.dirname, "../../../dist/bin/main.cjs");
 
 /** The promise of the README is 30 s; a machine busy with other tests gets twice that. */
 const TIMEOUT_MS = 60_000;

@@ -4,9 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
-import type { FlowStore } from "flowstore";
-
-import { FlowError } from "#src/errors.js";
+import { FlowError, type FlowStore } from "flowstore";
 
 import { FRESH_MS, makeProject, makeStore, pass, refused, reopen, tracked } from "./support.ts";
 

@@ -10,7 +10,8 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-import { FlowStore, isFlowError } from "flowstore";
+import { FlowStore } from "flowstore";
+import { isFlowError } from "#src/errors.js";
 import { countingDisk } from "#src/disk/counting-disk.js";
 import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { FENCE, GUARD } from "#src/storage/layout.js";
@@ -210,7 +211,7 @@ async function countCommand(words: readonly string[]): Promise<Counts> {
   await store.features.createBulk(inputs(FEATURES));
   await store.close();
   const result = join(tempFolder(), "counts.json");
-  const main = join(REPOSITORY, "dist/bin/main.js");
+  const main = join(REPOSITORY, "dist/bin/main.cjs");
   execFileSync(process.execPath, ["--import", PRELOAD, main, ...words], {
     cwd: project,
     env: { ...process.env, COUNTED_FOLDER: store.root, COUNTED_RESULT: result, FLOW_ACTOR: "one" },
