@@ -61,8 +61,14 @@ const RETRYABLE_ERRNOS: ReadonlySet<unknown> = new Set([
   "EDQUOT",
 ]);
 
+/** Marks the errors of every copy of FlowStore that a process has loaded. */
+const BRAND = Symbol.for("flowstore.FlowError");
+
 /**
  * The only error class that FlowStore throws on purpose.
+ *
+ * `instanceof` knows the errors of another copy of the library as well: a package and a package
+ * that it uses may each have installed one.
  *
  * `retryable` is true for `LOCKED`, `TIMEOUT`, `VERSION_CONFLICT`, for `IO` of a passing kind
  * (too many open files, full disk), and where `context.retryable` says so (a transaction whose
@@ -79,6 +85,15 @@ export class FlowError extends Error {
     this.code = code;
     this.hint = options.hint;
     this.context = options.context ?? {};
+  }
+
+  get [BRAND](): true {
+    return true;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== FlowError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return value instanceof Error && BRAND in value;
   }
 
   /** Whether the same call may succeed later without a change by the caller. */
