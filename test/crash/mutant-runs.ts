@@ -21,7 +21,7 @@ const MODULES = realpathSync(
   dirname(dirname(createRequire(import.meta.url).resolve("proper-lockfile/package.json"))),
 );
 /** What lies beside the rooms, and what no test of the engine needs. */
-const UNUSED = /\.(?:d\.ts|map|tsbuildinfo)$|\/dist\/(?:cli|bin|adapters)(?:\/|$)/;
+const UNUSED = /\.(?:d\.ts|map|tsbuildinfo)$|\/dist\/(?:cli|bin|lib|adapters)(?:\/|$)/;
 
 /** The engine and its tests in a folder of their own. */
 function copyOfEverything(edits: readonly Edit[]): string {
@@ -32,6 +32,7 @@ function copyOfEverything(edits: readonly Edit[]): string {
   for (const room of ["storage", "crash", "process", "torture"]) {
     cpSync(join(TESTS, room), join(folder, "test", room), code);
   }
+  cpSync(join(TESTS, "at-end.js"), join(folder, "test/at-end.js"));
   symlinkSync(MODULES, join(folder, "node_modules"));
   const imports = { "#src/*": "./dist/*" };
   const manifest = { name: "flowstore", type: "module", imports, exports: "./dist/index.js" };
@@ -72,10 +73,13 @@ export class MutantRuns {
       : [join(folder, "test/torture/attack.worker.js"), check.claim, String(check.goal)];
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     const child = spawn(process.execPath, words, {
-      stdio: "ignore",
+      stdio: ["ignore", "pipe", "pipe"],
       env: { ...env, POWER_RANDOMS: "1" },
       cwd: folder,
     });
+    let isTornCopy = false;
+    for (const output of [child.stdout, child.stderr])
+      output.on("data", (text: Buffer) => (isTornCopy ||= text.includes("ERR_MODULE_NOT_FOUND")));
     let hasHung = false;
     const end = (): void => void child.kill("SIGKILL");
     const endLate = (): void => {
@@ -87,6 +91,7 @@ export class MutantRuns {
     const code = await new Promise((resolvePromise) => child.on("close", resolvePromise));
     clearTimeout(timer);
     this.#living.delete(end);
+    if (isTornCopy) throw new Error(`The copy for ${words.join(" ")} lacks a file`);
     if (hasHung) return "hung";
     return code === 0 ? "passed" : "failed";
   }

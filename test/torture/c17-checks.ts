@@ -1,6 +1,13 @@
 /** What C17 changes, and what should notice. */
 import { createHash } from "node:crypto";
-import { cpSync, readdirSync, readFileSync, realpathSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
 
@@ -71,7 +78,10 @@ export function copyOfProject(): string {
   for (const folder of ["dist", "build", "fixtures"])
     cpSync(join(PROJECT, folder), join(tree, folder), code);
   symlinkSync(MODULES, join(tree, "node_modules"));
-  cpSync(join(PROJECT, "package.json"), join(tree, "package.json"));
+  const manifest = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")) as object;
+  // The modules in place of their bundle: it is they that are changed.
+  const exports = "./dist/index.js";
+  writeFileSync(join(tree, "package.json"), JSON.stringify({ ...manifest, exports }));
   return tree;
 }
 

@@ -117,10 +117,14 @@ export function patchedTree(names: readonly PatchName[]): string {
   const known = trees.get(key);
   if (known !== undefined) return known;
   const tree = tempFolder();
-  const code = { recursive: true, filter: (from: string) => !/\.(?:d\.ts|map)$/.test(from) };
+  const code = {
+    recursive: true,
+    filter: (from: string) => !/\.(?:d\.ts|map)$|\/dist\/(?:bin|lib)(?:\/|$)/.test(from),
+  };
   cpSync(DIST, join(tree, "dist"), code);
   for (const room of ["process", "storage", "crash", "coordination", "features", "torture"])
     cpSync(join(TESTS, room), join(tree, "test", room), code);
+  cpSync(join(TESTS, "at-end.js"), join(tree, "test/at-end.js"));
   symlinkSync(MODULES, join(tree, "node_modules"));
   const manifest = { name: "flowstore", type: "module", exports: "./dist/index.js" };
   const all = { ...manifest, imports: { "#src/*": "./dist/*" } };
