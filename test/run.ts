@@ -88,7 +88,8 @@ if (files.length === 0) {
 } else {
   const events = run({
     files: entries(files),
-    concurrency: Math.min(MAX_PROCESSES, availableParallelism()),
+    // One more than can run: many wait for a condition, a lease, a disk.
+    concurrency: Math.min(MAX_PROCESSES, availableParallelism() + 1),
     timeout: FILE_TIMEOUT_MS,
     ...(pattern === undefined ? {} : { testNamePatterns: [new RegExp(pattern)] }),
   });

@@ -1,4 +1,7 @@
-/** Many processes want the same features: each is claimed by one, and logged once. */
+/**
+ * Many processes want the same features: each is claimed by one, and logged once.
+ * `CLAIM_FEATURES=1000` makes the race as long as that.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FlowStore, type Feature } from "flowstore";
@@ -6,6 +9,8 @@ import { temporaryFolder } from "./store-children.ts";
 import { claimAll } from "./store-race.ts";
 import { Readers } from "./store-readers.ts";
 import { RemoteStore } from "./store-remote.ts";
+
+const FEATURES = Number(process.env["CLAIM_FEATURES"] ?? 100);
 
 test("of 16 processes that claim one feature one wins; the others learn who holds it", async (context) => {
   const project = temporaryFolder(context);
@@ -46,10 +51,10 @@ test("of 16 processes that claim one feature one wins; the others learn who hold
 });
 
 test(
-  "32 processes claim 300 features, each exactly once",
+  `32 processes claim ${FEATURES} features, each exactly once`,
   { timeout: 200_000 },
   async (context) => {
-    const race = { features: 300, processes: 32 };
+    const race = { features: FEATURES, processes: 32 };
     const { seconds, conflicts, seen } = await claimAll(context, race);
     context.diagnostic(
       `${race.features} claims by ${race.processes} processes in ${seconds.toFixed(1)} s, ` +
