@@ -9,15 +9,20 @@ import { featureFilesOf, repeatedKeyProblems, type FeatureFile, type Sight } fro
 import { unexplained } from "./unexplained.ts";
 
 /** Every problem of the features. */
-export function findFeatureProblems({ storage, view, log }: Sight): Finding[] {
-  if (storage.disk.stat(FEATURES)?.isDirectory() !== true) return [];
+export function findFeatureProblems(sight: Sight): Finding[] {
+  const { storage, view } = sight;
+  const leases = storage.disk.stat(CLAIMS)?.isDirectory() === false ? [] : badLeases(view);
+  if (storage.disk.stat(FEATURES)?.isDirectory() !== true) return leases;
+  return [...problemsOfFiles(sight), ...leases];
+}
+
+function problemsOfFiles({ view, log }: Sight): Finding[] {
   const { files, findings, damagedIds } = featureFilesOf(view);
   const living = files.filter(({ document }) => !isTombstone(document));
   findings.push(...files.flatMap(ownProblems), ...sharedIds(living), ...sharedUids(files));
   findings.push(...danglingDependencies(living, damagedIds), ...circles(living));
   if (log !== null) findings.push(...unexplained(log, files));
-  if (storage.disk.stat(CLAIMS)?.isDirectory() === false) return findings;
-  return [...findings, ...badLeases(view)];
+  return findings;
 }
 
 function ownProblems({ file, text, document }: FeatureFile): Finding[] {

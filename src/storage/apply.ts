@@ -11,6 +11,7 @@
  * | a file that is neither expected nor ours goes to `quarantine/` first | a hand edit made in the same moment is lost |
  * | a path that cannot be written is stuck, the others go on | one read-only file blocks every writer |
  * | a temporary is put in place for the record that it was made for alone | another writer's record comes between two looks, and the older image goes into the file under its mark |
+ * | lines wait behind lines of the same log that could not be written | the log looks like another's: they go into a segment of their own, and their numbers to whoever comes next |
  * | a path that was stuck is put anew, and synced at once | after a failed sync the next one saves nothing and succeeds |
  */
 
@@ -104,6 +105,10 @@ export function applyPending(context: ApplyContext): StuckPath[] {
       const isNewest = "append" in change || newest.get(path) === entry;
       const settled = entry.appliedIn === context.bootId && !entry.stuck.has(path);
       if (!isNewest || settled) continue;
+      if ("append" in change && stuck.some((one) => one.path === path)) {
+        stuck.push({ n: entry.record.n, path, reason: "what comes before it is not there yet" });
+        continue;
+      }
       context.beat();
       try {
         if (doomed.has(path)) moveOutOf(context, path);

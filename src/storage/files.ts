@@ -57,6 +57,11 @@ export function isLinked(error: unknown): boolean {
   return isFlowError(error, "IO") && error.context["errno"] === "ELOOP";
 }
 
+/** Whether a folder could not be listed because something else stands in its place. */
+export function isNoFolder(error: unknown): boolean {
+  return isLinked(error) || (isFlowError(error, "IO") && error.context["errno"] === "ENOTDIR");
+}
+
 /** Of a text that is not in its file yet. */
 export const NO_STAT: Stat = {
   dev: 0,

@@ -7,7 +7,7 @@ import { FlowError, isFlowError } from "../errors.ts";
 import type { Disk } from "../disk/disk.ts";
 import type { Committer } from "./committer.ts";
 import type { Guard } from "./guard.ts";
-import { LOCAL_FOLDERS } from "./layout.ts";
+import { CLAIMS, LOCAL_FOLDERS } from "./layout.ts";
 import type { StorageOptions } from "./parts.ts";
 
 /** After the last call the guard is kept so long, for the next one of a burst. */
@@ -166,7 +166,8 @@ export class Hold {
     for (const folder of LOCAL_FOLDERS) {
       const stat = this.#disk.stat(folder);
       if (stat === null) this.#disk.makeFolder(folder);
-      else if (!stat.isDirectory()) throw notAFolder(folder);
+      // No place of the engine's: whoever writes a lease is refused there, and nobody else.
+      else if (!stat.isDirectory() && folder !== CLAIMS) throw notAFolder(folder);
     }
   }
 

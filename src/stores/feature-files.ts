@@ -14,9 +14,9 @@ import type { FeatureChange } from "../model/feature-world.ts";
 import { FEATURE_DOCUMENT_KEYS, type FeatureDocument } from "../model/schema.ts";
 import { formatJson, patchJson } from "../storage/json-text.ts";
 import { CLAIMS, FEATURES, inFolder, nameOf } from "../storage/layout.ts";
-import { isFault, type Document } from "../storage/files.ts";
+import { isFault, isNoFolder, type Document } from "../storage/files.ts";
 import type { Reading, Writing } from "../storage/view.ts";
-import { finding } from "./document-decode.ts";
+import { damaged, finding } from "./document-decode.ts";
 import { BAD_LEASE, decodeFeature, decodeLease, type DecodedFeature } from "./feature-decode.ts";
 import { indexOf, isDocumentName, suffixOf } from "./feature-names.ts";
 import type { FindingListener } from "./told.ts";
@@ -42,7 +42,7 @@ export class FeatureFiles {
   /** Every living record, by file name. What cannot be used is reported. */
   all(): FeatureRecord[] {
     const records: FeatureRecord[] = [];
-    const leases = new Set(this.#view.names(CLAIMS));
+    const leases = this.#leaseNames();
     const { mayShareIds } = indexOf(this.#view.names(FEATURES));
     const living: LivingFile[] = [];
     for (const file of documentsOf(this.#view)) {
@@ -56,6 +56,22 @@ export class FeatureFiles {
     for (const shared of sharedIds(living)) this.#report(shared);
     for (const folder of [FEATURES, CLAIMS]) this.#listener.settle(folder, this.#found);
     return records;
+  }
+
+  /** Which leases there are; none where their folder is none, and all claims are without an end. */
+  #leaseNames(): ReadonlySet<string> {
+    return this.#inClaims(() => new Set(this.#view.names(CLAIMS)), new Set<string>());
+  }
+
+  /** What is found in the folder of leases, or `instead` where something else is in its place. */
+  #inClaims<Found>(look: () => Found, instead: Found): Found {
+    try {
+      return look();
+    } catch (error) {
+      if (!isNoFolder(error)) throw error;
+      this.#report(damaged(CLAIMS, "not-a-folder", "a folder belongs there").finding);
+      return instead;
+    }
   }
 
   /**
@@ -127,7 +143,7 @@ export class FeatureFiles {
   }
 
   #lease(name: string): Lease | null {
-    const file = this.#view.get(CLAIMS, name);
+    const file = this.#inClaims(() => this.#view.get(CLAIMS, name), null);
     if (file === null) return null;
     const lease = isFault(file)
       ? null
