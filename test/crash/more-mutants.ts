@@ -54,6 +54,13 @@ const LEFT_OUT: readonly Mutant[] = [
     check: UNSYNCED,
   },
   {
+    rule: "lines wait behind lines of the same log that could not be written",
+    file: "storage/apply",
+    search: 'if ("append" in change && stuck.some((one) => one.path === path))',
+    replacement: "if (false)",
+    check: ["storage/stuck-log", "wait behind those"],
+  },
+  {
     rule: "lines of a log that may not be on the disk are written once more",
     file: "storage/apply",
     search: "const isStuck = entry.stuck.has(change.append);",
