@@ -42,6 +42,8 @@ const OBSERVED_MAX_MS = 100;
 
 /** A ticket so old is nobody's, or of one that was stopped: no place is kept for it any longer. */
 const TICKET_MS = 60_000;
+/** How often one who takes the guard looks at the tickets behind his own. */
+const SWEEP_MS = 1000;
 /** How often a waiter asks whether the holder's process lives (30 µs). */
 const CHECK_MS = 25;
 
@@ -78,6 +80,7 @@ export class Guard {
   #held: Held | null = null;
   #beatAt = 0;
   #lookedAt = -Infinity;
+  #sweptAt = -Infinity;
 
   constructor(disk: Disk, options: GuardOptions) {
     this.#disk = disk;
@@ -109,7 +112,8 @@ export class Guard {
         const position = ticket === null ? tickets.length : tickets.indexOf(ticket);
         if (position === 0 || watch.freeMs > SKIP_MS) {
           if (await this.#try()) {
-            if (position > 0) this.#removeDeadTickets();
+            const others = tickets.length - (ticket === null ? 0 : 1);
+            if (position > 0 || (others > 0 && this.#isTimeToSweep())) this.#removeDeadTickets();
             return;
           }
         }
@@ -202,6 +206,17 @@ export class Guard {
       if (name.endsWith(".lock")) this.#disk.removeFolder(path);
       else this.#disk.remove(path);
     }
+  }
+
+  /**
+   * Whether tickets behind the own one are looked at too: one that was made while a clock was ahead
+   * stands behind all others, and whoever holds the guard would think for so long that he is waited for.
+   */
+  #isTimeToSweep(): boolean {
+    const now = this.#options.monotonicMs();
+    if (now - this.#sweptAt < SWEEP_MS) return false;
+    this.#sweptAt = now;
+    return true;
   }
 
   /**

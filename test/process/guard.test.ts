@@ -87,6 +87,17 @@ describe("the guard", () => {
     assert.equal(disk.stat(ticket), null);
   });
 
+  test("is not given up for a dead ticket from a clock that was ahead, which goes", async () => {
+    const { root, disk } = guardedRoot();
+    const ticket = inFolder(GUARD_QUEUE, "zzzzzzzzz-dead.json");
+    disk.create(ticket, JSON.stringify(deadOwner()));
+    const guard = newGuard(root);
+    await take(guard);
+    assert.equal(guard.isWanted(), false);
+    await guard.release();
+    assert.equal(disk.stat(ticket), null);
+  });
+
   test("is not waited for again and again because of a ticket that nobody will ever use", async () => {
     const { root, disk } = guardedRoot();
     // Of a container that is gone: from here nobody can tell whether its process lives.
