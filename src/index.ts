@@ -163,6 +163,7 @@ export type {
   QueryColumn,
   QueryEngine,
   QueryRequest,
+  QueryResult,
   QueryTable,
   SqlValue,
 } from "./query/query-engine.ts";

@@ -5,6 +5,7 @@
 
 import { FlowError } from "./errors.ts";
 import type { FlowStore } from "./flow-store.ts";
+import { requireInput } from "./model/given.ts";
 import { isPlainObject, shown } from "./model/json-values.ts";
 import type { StoredEvent } from "./stores/stored-events.ts";
 
@@ -114,16 +115,20 @@ export interface DbContext {
   readonly blobStore: BlobStorePort;
 }
 
+const APPENDING = "Cannot append the event";
+
 /** FlowForge's ports over an open store. They hold nothing of their own: closing the store ends them. */
 export function createDbContext(store: FlowStore): DbContext {
   return {
     eventStore: eventStoreOver(store),
     projectionStore: {
       query: async (args) => store.projections.query(args),
-      upsert: async ({ table, rows }) => {
+      upsert: async (args) => {
+        const { table, rows } = given("Cannot write rows", args);
         await store.projections.upsert({ table, rows });
       },
-      truncate: async ({ table }) => {
+      truncate: async (args) => {
+        const { table } = given("Cannot empty the table", args);
         await store.projections.truncate({ table });
       },
     },
@@ -132,13 +137,20 @@ export function createDbContext(store: FlowStore): DbContext {
   };
 }
 
+/** What a caller without types left out is refused as every bad input is. */
+function given<T>(doing: string, args: T): T {
+  requireInput(doing, args);
+  return args;
+}
+
 function eventStoreOver({ events }: FlowStore): EventStorePort {
   return {
-    async append({ aggregateId, eventType, payload, metadata, causedBy }) {
+    async append(args) {
+      const { aggregateId, eventType, payload, metadata, causedBy } = given(APPENDING, args);
       if (!isPlainObject(payload)) {
         throw new FlowError(
           "BAD_REQUEST",
-          `Cannot append the event: payload must be a plain object, not ${shown(payload)}`,
+          `${APPENDING}: payload must be a plain object, not ${shown(payload)}`,
           { context: { field: "payload" } },
         );
       }
@@ -146,17 +158,20 @@ function eventStoreOver({ events }: FlowStore): EventStorePort {
       const appended = await events.append(aggregateId, [event]);
       return portEvent(appended.events[0] as StoredEvent);
     },
-    async load({ aggregateId, afterSeq }) {
+    async load(args) {
+      const { aggregateId, afterSeq } = given("Cannot load the events", args);
       const loaded = await events.load(aggregateId, { afterVersion: afterSeq });
       return loaded.map(portEvent);
     },
-    async latestSnapshot({ aggregateId }) {
+    async latestSnapshot(args) {
+      const { aggregateId } = given("Cannot look at the snapshot", args);
       const snapshot = await events.latestSnapshot(aggregateId);
       if (snapshot === null) return null;
       const { version: lastSeq, createdAt: timestamp } = snapshot;
       return { aggregateId, lastSeq, state: snapshot.state as Record<string, unknown>, timestamp };
     },
-    async saveSnapshot({ aggregateId, lastSeq, state }) {
+    async saveSnapshot(args) {
+      const { aggregateId, lastSeq, state } = given("Cannot save the snapshot", args);
       await events.saveSnapshot({ stream: aggregateId, version: lastSeq, state });
     },
   };
@@ -184,14 +199,17 @@ function blobStoreOver({ blobs }: FlowStore): BlobStorePort {
   const typed = (contentType: string | undefined): { contentType?: string } =>
     contentType === undefined ? {} : { contentType };
   return {
-    async put({ key, data, contentType }) {
+    async put(args) {
+      const { key, data, contentType } = given("Cannot put the blob", args);
       await blobs.put({ key, data, contentType });
     },
-    async get({ key }) {
+    async get(args) {
+      const { key } = given("Cannot look at the blob", args);
       const blob = await blobs.get(key);
       return blob === null ? null : { data: blob.data, ...typed(blob.contentType) };
     },
-    async stat({ key }) {
+    async stat(args) {
+      const { key } = given("Cannot look at the blob", args);
       const stat = await blobs.stat(key);
       return stat === null ? null : { size: stat.size, ...typed(stat.contentType) };
     },

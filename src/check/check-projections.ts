@@ -3,13 +3,7 @@
 import type { Finding } from "../finding.ts";
 import { flowforgeTable } from "../model/flowforge-tables.ts";
 import { ownValue, shown } from "../model/json-values.ts";
-import {
-  keyColumnOf,
-  rowKey,
-  rowProblems,
-  uniqueValue,
-  type TableSchema,
-} from "../model/projection-schema.ts";
+import { rowKey, rowProblems, uniqueValue, type TableSchema } from "../model/projection-schema.ts";
 import { isFault } from "../storage/files.ts";
 import { inFolder, nameOf, PROJECTIONS } from "../storage/layout.ts";
 import { damaged, finding, vanished } from "../stores/document-decode.ts";
@@ -28,7 +22,7 @@ export function findProjectionProblems(sight: Sight): Finding[] {
   for (const table of tablesIn(sight.view)) {
     if (!isFolder(sight, folderOfTable(table))) continue;
     const schema = flowforgeTable(table);
-    const read = rowsOf(sight, table, keyColumnOf(schema));
+    const read = rowsOf(sight, table, schema);
     findings.push(...read.findings, ...brokenRules(schema, read.rows));
     tables.set(table, read.rows);
   }
@@ -52,14 +46,14 @@ function strangeFolders(sight: Sight): Finding[] {
 function rowsOf(
   { view }: Sight,
   table: string,
-  keyColumn: string,
+  schema: TableSchema | null,
 ): { rows: RowFile[]; findings: Finding[] } {
   const rows: RowFile[] = [];
   const findings: Finding[] = [];
   const folder = folderOfTable(table);
   for (const name of view.names(folder).filter(isDocumentName)) {
     const file = view.get(folder, name);
-    const decoded = file === null ? vanished(inFolder(folder, name)) : decodeRow(file, keyColumn);
+    const decoded = file === null ? vanished(inFolder(folder, name)) : decodeRow(file, schema);
     if (decoded === null) continue;
     if ("finding" in decoded) {
       findings.push(decoded.finding);

@@ -79,6 +79,14 @@ export function requireInput(doing: string, value: unknown): Readonly<Record<str
   throw unfit(doing, "input", "a plain object", value);
 }
 
+/** No names but these: one that is mistyped would be overlooked, and the call do something else. */
+export function requireNames(doing: string, given: object, names: readonly string[]): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || names.includes(name)) continue;
+    throw badField(doing, name, `is none of what it takes: ${names.join(", ")}`);
+  }
+}
+
 function unfit(doing: string, field: string, expected: string, value: unknown): FlowError {
   const why = value === undefined ? "is missing" : `must be ${expected}, not ${shown(value)}`;
   return badField(doing, field, why);

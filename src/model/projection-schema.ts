@@ -6,7 +6,7 @@
 import { FlowError } from "../errors.ts";
 import { badField } from "./given.ts";
 import { isPlainObject, jsonProblem, copyJson, ownValue, setOwn, shown } from "./json-values.ts";
-import { toIso } from "./time.ts";
+import { momentMs, toIso } from "./time.ts";
 
 /** What a column holds: text, a whole number, or an instant as ISO 8601 text. */
 export type ColumnType = "text" | "integer" | "timestamp";
@@ -43,8 +43,8 @@ const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Every character may take two in the name of a folder, and that must stay whole. */
 const MAX_IDENTIFIER_LENGTH = 64;
 const DEFAULT_KEY = "id";
-/** SQLite's `CURRENT_TIMESTAMP`, which is UTC and does not say so. */
-const SQL_TIME = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(\.\d{1,3})?$/;
+/** Between day and time in SQLite's `CURRENT_TIMESTAMP`, which is UTC and does not say so. */
+const SQL_GAP = /(?<=^\d{4}-\d{2}-\d{2}) (?=\d)/;
 const INTEGER_TEXT = /^[+-]?\d+$/;
 
 /** The column that tells the rows of a table apart. */
@@ -122,7 +122,7 @@ function declaredColumn(schema: TableSchema | null, name: string): ColumnSchema 
 }
 
 /** SQL tells columns apart without case. */
-function twice(folded: Set<string>, column: string): string | null {
+export function twice(folded: Set<string>, column: string): string | null {
   const name = column.toLowerCase();
   if (folded.has(name)) return "stands there twice but for its case";
   folded.add(name);
@@ -169,16 +169,24 @@ function integerFrom(value: unknown): unknown {
 }
 
 function timeFrom(value: unknown): unknown {
-  const parts = typeof value === "string" ? SQL_TIME.exec(value) : null;
-  const text = parts === null ? value : `${parts[1]}T${parts[2]}${parts[3] ?? ""}Z`;
-  const ms = typeof text === "string" && /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : NaN;
-  return Number.isNaN(ms)
+  const ms = typeof value === "string" ? momentMs(value.replace(SQL_GAP, "T")) : null;
+  return ms === null
     ? new Misfit(`must be a time as ISO 8601 text, not ${shown(value)}`)
     : toIso(ms);
 }
 
 function timeOf(value: Date): unknown {
   return Number.isNaN(value.getTime()) ? value : toIso(value.getTime());
+}
+
+/** A row whose columns are spelt as another one spells them: SQL does not look at their case. */
+export function speltAs(other: ProjectionRow, row: ProjectionRow): Record<string, unknown> {
+  const spellings = new Map(Object.keys(other).map((column) => [column.toLowerCase(), column]));
+  return Object.fromEntries(
+    Object.entries(row).map(([column, value]) => {
+      return [spellings.get(column.toLowerCase()) ?? column, value] as const;
+    }),
+  );
 }
 
 /** Puts in what a new row gets by default. */

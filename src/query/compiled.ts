@@ -54,3 +54,13 @@ export class Inputs {
     return this.nodes.push(node()) - 1;
   }
 }
+
+/** What is the same for all rows. */
+export function constant(cell: Cell): Compiled {
+  return { evaluate: () => cell, affinity: "none", size: 0 };
+}
+
+/** How many operations something of these parts takes. */
+export function sizeOf(parts: readonly Compiled[]): number {
+  return parts.reduce((sum, { size }) => sum + size, 1);
+}

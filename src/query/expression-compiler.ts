@@ -5,7 +5,9 @@
  */
 
 import {
+  constant,
   Inputs,
+  sizeOf,
   type Comparable,
   type Compiled,
   type Evaluate,
@@ -26,9 +28,10 @@ import {
   type Statement,
 } from "./expressions.ts";
 import type { ColumnAffinity, OperandAffinity } from "./affinities.ts";
+import type { SqlFunction } from "./function-shape.ts";
 import { cellName, type Reference, type Scope } from "./scope.ts";
 import { aggregated } from "./sql-aggregates.ts";
-import { Unsure, type Cell } from "./sql-cells.ts";
+import { textSteps, Unsure, type Cell } from "./sql-cells.ts";
 import { functionNamed } from "./sql-functions.ts";
 import type { BoundText } from "./sql-text.ts";
 import { membersOf, onceForEach, type Members } from "./subquery-results.ts";
@@ -207,6 +210,7 @@ export class ExpressionCompiler {
       isEscape: ({ op, left, right }) =>
         op === "-" && this.#isIn(escapes, left.positionEnd, right.positionStart),
       isIdentity: (one) => this.isIdentity(one),
+      spend: this.#session.surroundings.spend,
     });
   }
 
@@ -217,8 +221,8 @@ export class ExpressionCompiler {
     if (affinity === undefined || cast === null) {
       throw this.unsupported(`CAST … AS ${node.toType}`, node);
     }
-    const { surroundings } = this.#session;
-    const evaluate: Evaluate = (values) => cast.apply([inner.evaluate(values)], surroundings);
+    const apply = this.#placed(node, cast);
+    const evaluate: Evaluate = (values) => apply([inner.evaluate(values)]);
     return { evaluate, affinity, size: inner.size + 1 };
   }
 
@@ -228,22 +232,27 @@ export class ExpressionCompiler {
     if (known === null || node.distinct === true || node.filter !== undefined) {
       throw this.unsupported(`such a call of ${name}`, node);
     }
-    const { min, max, apply } = known;
+    const { min, max } = known;
     if (node.args.length < min || node.args.length > max) {
       const wanted = min === max ? String(min) : `${min} to ${max}`;
       throw this.refuse(`${name} takes ${wanted} arguments, not ${node.args.length}`, node);
     }
-    const { surroundings } = this.#session;
     const parts = node.args.map((one) => this.compile(one, inputs));
-    return {
-      evaluate: (values) =>
-        apply(
-          parts.map((one) => one.evaluate(values)),
-          surroundings,
-        ),
-      affinity: "none",
-      size: sizeOf(parts),
-    };
+    const apply = this.#placed(node, known);
+    const evaluate: Evaluate = (values) => apply(parts.map((one) => one.evaluate(values)));
+    return { evaluate, affinity: "none", size: sizeOf(parts) };
+  }
+
+  /** A function whose refusals name its own place, and whose texts count. */
+  #placed(node: Place, { apply }: SqlFunction): (cells: Cell[]) => Cell {
+    const { surroundings } = this.#session;
+    return (cells) =>
+      this.sure(node, () => {
+        surroundings.spend(textSteps(cells));
+        const result = apply(cells, surroundings);
+        surroundings.spend(textSteps([result]));
+        return result;
+      });
   }
 
   /** The library gathers the values of the rows of a group, in their order. */
@@ -252,6 +261,9 @@ export class ExpressionCompiler {
     const [argument, separator] = node.args;
     if (argument === undefined || node.args.length > (name === "GROUP_CONCAT" ? 2 : 1)) {
       throw this.unsupported(`such a call of ${name}`, node);
+    }
+    if (node.distinct === true && separator !== undefined) {
+      throw this.refuse("an aggregate of DISTINCT values takes one argument", node);
     }
     if (node.args.some(hasAggregate) || (node.filter !== undefined && hasAggregate(node.filter))) {
       throw this.refuse("an aggregate stands in an aggregate", node);
@@ -270,11 +282,12 @@ export class ExpressionCompiler {
       ...(node.filter === undefined ? {} : { filter: this.condition(node.filter) }),
     };
     const place = inputs.place(`aggregate ${this.#count}`, () => list);
-    return {
-      evaluate: (values) => aggregated(name, values[place] as readonly Cell[], options),
-      affinity: "none",
-      size: 1,
+    const evaluate: Evaluate = (values) => {
+      const cells = values[place] as readonly Cell[];
+      this.#session.surroundings.spend(textSteps(cells));
+      return this.sure(node, () => aggregated(name, cells, options));
     };
+    return { evaluate, affinity: "none", size: 1 };
   }
 
   /** SQLite takes an aggregate of columns of the query around for one of that query. */
@@ -355,7 +368,8 @@ export class ExpressionCompiler {
 
   #outerNode(reference: Reference, at: Place): Expression {
     if (reference.kind === "cell" && !this.mayRead(reference)) {
-      throw this.refuse("a subquery reads a column that is neither grouped by nor aggregated", at);
+      const what = "a subquery over a column that is neither grouped by nor aggregated";
+      throw this.unsupported(what, at);
     }
     const inputs = new Inputs();
     const { evaluate } = this.#read(reference, at, inputs);
@@ -382,12 +396,4 @@ export class ExpressionCompiler {
       throw this.scope.unsure(error.message, at);
     }
   }
-}
-
-function constant(cell: Cell): Compiled {
-  return { evaluate: () => cell, affinity: "none", size: 0 };
-}
-
-function sizeOf(parts: readonly Compiled[]): number {
-  return parts.reduce((sum, { size }) => sum + size, 1);
 }

@@ -1,6 +1,6 @@
 /** Operators as functions of what their operands come to. */
 
-import type { Comparable, Compiled, Evaluate } from "./compiled.ts";
+import { sizeOf, type Comparable, type Compiled, type Evaluate } from "./compiled.ts";
 import type { Expression, OfType, Place } from "./expressions.ts";
 import type { Cell } from "./sql-cells.ts";
 import { like } from "./sql-like.ts";
@@ -19,6 +19,8 @@ interface Around {
   /** Whether a minus stands for ESCAPE, a comparison for IS. */
   readonly isEscape: (node: Binary) => boolean;
   readonly isIdentity: (node: Binary) => boolean;
+  /** Takes so many operations from the budget. */
+  readonly spend: (count: number) => void;
 }
 
 const COMPARISONS: Readonly<Record<string, (order: number) => boolean>> = {
@@ -46,8 +48,7 @@ export function compileOperator(node: Operation, around: Around): Compiled {
 }
 
 function made(evaluate: Evaluate, parts: readonly Compiled[]): Compiled {
-  const size = parts.reduce((sum, part) => sum + part.size, 1);
-  return { evaluate, affinity: "none", size };
+  return { evaluate, affinity: "none", size: sizeOf(parts) };
 }
 
 function unary(node: OfType<"unary">, { compile }: Around): Compiled {
@@ -134,7 +135,7 @@ function identity(node: Binary, around: Around): Compiled {
   return made(evaluate, [left, right]);
 }
 
-function likeOf({ left, right }: Binary, { compile, isEscape }: Around): Compiled {
+function likeOf({ left, right }: Binary, { compile, isEscape, spend }: Around): Compiled {
   const hasEscape = right.type === "binary" && isEscape(right);
   const nodes = hasEscape ? [left, right.left, right.right] : [left, right];
   const parts = nodes.map((part) => compile(part));
@@ -144,7 +145,7 @@ function likeOf({ left, right }: Binary, { compile, isEscape }: Around): Compile
       return cell === null ? null : textOf(cell);
     });
     if (text === null || pattern === null || cells.includes(null)) return null;
-    return conditionCell(like(text, pattern, escape));
+    return conditionCell(like(text, pattern, escape, spend));
   };
   return made(evaluate, parts);
 }

@@ -6,6 +6,8 @@ import type { Cell } from "./sql-cells.ts";
 export interface Surroundings {
   /** The time of the query, in ms since 1970. */
   readonly nowMs: number;
+  /** Takes so many operations from the budget of the query. */
+  readonly spend: (count: number) => void;
 }
 
 /** One function: how many arguments it takes and what it makes of them. */

@@ -129,8 +129,8 @@ export function requireGrouped(
     if (isAggregateCall(expression) || isValueName(expression)) return;
     if (expression.type === "identifier") {
       if (compiler.scope.resolve(expression).reference.kind === "outer") return;
-      const why = `${expression.name} is neither grouped by nor aggregated`;
-      throw compiler.refuse(why, expression);
+      const what = `${expression.name}, which is neither grouped by nor aggregated,`;
+      throw compiler.unsupported(what, expression);
     }
     for (const part of partsOf(expression)) check(part);
   };

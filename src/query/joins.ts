@@ -25,6 +25,8 @@ export interface KeyColumn {
   readonly name: string;
   /** The key of a row, by its cells; `null` for a row that joins with none. */
   readonly keyOf: (cell: (column: number) => Cell) => string | null;
+  /** Whether rows are looked up by it, or look up; each is asked for its key once. */
+  readonly isLookedUp: boolean;
 }
 
 /** What the library joins, and what is left to filter behind. */
@@ -36,7 +38,7 @@ export interface Joins {
 }
 
 /** A pair of rows is made before it is judged; it costs as much as so many operations. */
-const PAIR_STEPS = 20;
+export const PAIR_STEPS = 20;
 
 /** Two expressions that must be equal: of one table to the left, and of the one that is joined. */
 interface Equality {
@@ -193,8 +195,8 @@ class JoinCompiler {
           return keys.includes(null) ? null : JSON.stringify(keys);
         });
     };
-    this.#keys[leftTable]?.push({ name, keyOf: keyOf("left", "right") });
-    this.#keys[right]?.push({ name, keyOf: keyOf("right", "left") });
+    this.#keys[leftTable]?.push({ name, keyOf: keyOf("left", "right"), isLookedUp: false });
+    this.#keys[right]?.push({ name, keyOf: keyOf("right", "left"), isLookedUp: true });
     const key = (table: number): Expression => ({
       ...placeOf(join),
       type: "identifier",

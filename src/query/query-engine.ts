@@ -36,14 +36,22 @@ export interface QueryRequest {
   readonly nowMs: number;
 }
 
+/** What a SELECT gives. */
+export interface QueryResult {
+  /** The names of its columns, in their order; two may be the same. */
+  readonly columns: readonly string[];
+  /** The values of each row, in the order of the columns. */
+  readonly rows: readonly (readonly unknown[])[];
+}
+
 /** What runs queries. It must write nothing, anywhere. */
 export interface QueryEngine {
   /**
-   * The rows of one SELECT.
+   * The result of one SELECT.
    *
    * @throws FlowError `BAD_REQUEST` for what it does not do, with the position where it knows it.
    */
-  query(request: QueryRequest): Promise<Record<string, unknown>[]>;
+  query(request: QueryRequest): Promise<QueryResult>;
 }
 
 /** What a query may cost before it is stopped. */
@@ -116,13 +124,21 @@ export function unsupported(what: string, position?: number, guess = ""): FlowEr
   return withHint(refuse(`${what} is not among what queries can do${guess}`, position));
 }
 
+/** A refusal at a word that may be a slip, or SQL that queries do not know. */
+export function unfit(found: string, position: number, cause: unknown): FlowError {
+  const { code, message, context } = refuse(`${found} does not fit there`, position, cause);
+  const hint = `A comparison of a comparison needs parentheses here, as in (a = b) = c. ${EXACT_ENGINE}`;
+  return new FlowError(code, message, { context, hint, cause });
+}
+
 /** A refusal of a query whose answer might not be SQLite's. */
 export function unsure(why: string, position?: number): FlowError {
   return withHint(refuse(`SQLite and this engine might differ about ${why}`, position));
 }
 
 function withHint({ code, message, context }: FlowError): FlowError {
-  const hint =
-    "The engine sqlJsEngine, at the command line --engine sql.js, does all that SQLite does.";
-  return new FlowError(code, message, { context, hint });
+  return new FlowError(code, message, { context, hint: EXACT_ENGINE });
 }
+
+const EXACT_ENGINE =
+  "The engine sqlJsEngine, at the command line --engine sql.js, does all that SQLite does.";

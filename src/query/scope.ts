@@ -75,7 +75,10 @@ export class Scope {
     const found = this.#find(node);
     if (found !== null) return found;
     const name = node.prefix === undefined ? node.name : `${node.prefix}.${node.name}`;
-    throw this.refuse(`there is no column ${name}${this.#guess(node)}`, node);
+    const { sql, startOf } = this.#bound;
+    const isQuoted = sql[startOf(node.positionStart)] === '"';
+    const note = isQuoted ? "; a text stands in single quotes" : "";
+    throw this.refuse(`there is no column ${name}${this.#guess(node)}${note}`, node);
   }
 
   /** Whether a name means a column of a table here. */

@@ -15,9 +15,9 @@ import { requireGrouped, sameExpression, Terms, type Output } from "./grouping.t
 import { columnOf, compileJoins, type Joins } from "./joins.ts";
 import type { ColumnOf } from "./affinities.ts";
 import { sameName, type Scope } from "./scope.ts";
-import type { Cell } from "./sql-cells.ts";
+import { Unsure, type Cell } from "./sql-cells.ts";
 import type { BoundText } from "./sql-text.ts";
-import { truth } from "./sql-values.ts";
+import { EQUAL_NUMBERS, sortKey, truth } from "./sql-values.ts";
 
 /** What the library calls the one column of ours: the cells of a row of the result. */
 export const RESULT = "$r";
@@ -81,13 +81,13 @@ class SelectCompiler {
     const having = select.having === undefined ? undefined : this.#terms.named(select.having);
     // What runs before the groups are made may read any column.
     const joins = this.#joins();
-    const groupKeys = groupBy.map((expression) => this.#compiler.key(expression));
+    const { where, filter } = this.#where(joins);
+    const groupKeys = groupBy.map((expression) => this.#groupKey(expression));
     const isGrouped = this.#requireGrouped(groupBy, orderBy, having);
     if (select.distinct) this.#requireSelected(orderBy);
     const { result, columns } = this.#result(isGrouped && groupBy.length === 0);
     const { limit, offset = 0 } = select;
     const order = this.#order(orderBy, groupBy, isGrouped);
-    const { where, filter } = this.#where(joins);
     const rest = {
       ...(having === undefined ? {} : { having: this.#compiler.condition(having) }),
       ...(select.distinct || limit === undefined ? {} : { limit }),
@@ -204,10 +204,23 @@ class SelectCompiler {
     return isGrouped;
   }
 
+  /** What groups as the value does. */
+  #groupKey(node: Expression): Expression {
+    const types = new Map<string, string>();
+    return this.#compiler.node(node, (cell) => {
+      const key = sortKey(cell);
+      if (typeof cell !== "bigint" && typeof cell !== "number") return key;
+      const type = types.get(key) ?? typeof cell;
+      if (type !== typeof cell) throw new Unsure(EQUAL_NUMBERS);
+      types.set(key, type);
+      return key;
+    });
+  }
+
   #requireSelected(orderBy: Order): void {
     for (const { expr } of orderBy) {
       if (this.#outputs.some(({ expression }) => sameExpression(expression, expr))) continue;
-      throw this.#compiler.refuse("with DISTINCT, ORDER BY takes columns of the result", expr);
+      throw this.#compiler.unsupported("to order DISTINCT rows by what is not in them", expr);
     }
   }
 

@@ -2,7 +2,7 @@
 
 import type { Cell, Known } from "./sql-cells.ts";
 import { addIntegers, isWholeText, operand, RealSum } from "./sql-numbers.ts";
-import { order, sortKey, textOf } from "./sql-values.ts";
+import { joined, order, sortKey, textOf } from "./sql-values.ts";
 
 /** Of the values that are known, in the order of the rows. */
 type Aggregate = (values: readonly Known[], separator: string) => Cell;
@@ -16,7 +16,7 @@ const AGGREGATES: Readonly<Record<string, Aggregate>> = {
   MIN: (values) => utmost(values, -1),
   MAX: (values) => utmost(values, 1),
   GROUP_CONCAT: (values, separator) => {
-    return values.length === 0 ? null : values.map(textOf).join(separator);
+    return values.length === 0 ? null : joined(values.map(textOf), separator);
   },
 };
 

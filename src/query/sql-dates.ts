@@ -6,12 +6,16 @@ import { textOf } from "./sql-values.ts";
 
 const TIME =
   /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?: ?(Z|[+-]\d\d:\d\d))?)?$/;
-const SHIFT = /^([+-]?\d{1,9}) *(year|month|day|hour|minute|second)s?$/i;
+const SHIFT = /^([+-]?\d{1,9}) +(year|month|day|hour|minute|second)s?$/i;
 const START = /^start of (year|month|day)$/i;
 const DAY_MS = 86_400_000;
 const MS = { day: DAY_MS, hour: 3_600_000, minute: 60_000, second: 1_000 } as const;
-/** The Julian day of 1970-01-01. */
-const JULIAN_1970 = 2_440_587.5;
+/** From the Julian day 0 to 1970. */
+const JULIAN_1970_MS = 210_866_760_000_000;
+/** How far zones are from UTC at most, in hours. */
+const MOST_ZONE_HOURS = 14;
+/** What may be a time in other forms: a Julian day, a year with a sign, `subsec`. */
+const OTHER_FORMS = /^[\s\d.+-]|^subsec/i;
 
 type Write = (date: Date) => Cell;
 
@@ -51,7 +55,7 @@ export const DATE_FUNCTIONS: Readonly<Record<string, SqlFunction>> = {
   TIME: ofTime((date) => formatted(date, "%H:%M:%S")),
   DATETIME: ofTime((date) => formatted(date, "%Y-%m-%d %H:%M:%S")),
   UNIXEPOCH: ofTime((date) => BigInt(Math.floor(date.getTime() / 1000))),
-  JULIANDAY: ofTime((date) => date.getTime() / DAY_MS + JULIAN_1970),
+  JULIANDAY: ofTime((date) => (date.getTime() + JULIAN_1970_MS) / DAY_MS),
   STRFTIME: {
     min: 1,
     max: 11,
@@ -69,6 +73,7 @@ function timed(cells: readonly Cell[], { nowMs }: Surroundings, write: Write): C
   if (typeof time !== "string") throw new Unsure("a number as a time");
   let ms = /^now$/i.test(time) ? nowMs : parsed(time);
   if (ms === null) return null;
+  if (modifiers.length > 0 && isBehindMonth(time)) throw new Unsure(`a shift of ${time}`);
   for (const modifier of modifiers) ms = modified(ms, textOf(modifier ?? ""));
   const date = new Date(ms);
   const year = date.getUTCFullYear();
@@ -80,27 +85,46 @@ function timed(cells: readonly Cell[], { nowMs }: Surroundings, write: Write): C
 function parsed(text: string): number | null {
   const match = TIME.exec(text);
   if (match === null) {
-    if (/^[\s\d]/.test(text)) throw new Unsure(`the time ${JSON.stringify(text)}`);
+    if (OTHER_FORMS.test(text)) throw new Unsure(`the time ${JSON.stringify(text)}`);
     return null;
   }
   const part = (at: number): number => Number(match[at] ?? 0);
   const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map(part);
+  if (hour === 24) throw new Unsure("the hour 24");
+  const zone = zoneMs(match[8]);
   const isTime =
     within(month, 1, 12) && within(day, 1, 31) && within(hour, 0, 23) && within(minute, 0, 59);
-  if (!isTime || !within(second, 0, 59)) return null;
+  if (!isTime || !within(second, 0, 59) || zone === null) return null;
   const date = new Date(0);
   date.setUTCFullYear(year ?? 0, (month ?? 1) - 1, day);
-  date.setUTCHours(hour ?? 0, minute, second, Math.trunc(Number(`0.${match[7] ?? 0}`) * 1000));
-  return date.getTime() - zoneMs(match[8]);
+  date.setUTCHours(hour ?? 0, minute, second, millisecondsOf(match[7] ?? "0"));
+  return date.getTime() - zone;
+}
+
+/** Of a fraction of a second. */
+function millisecondsOf(digits: string): number {
+  const ms = Math.round(Number(`0.${digits}`) * 1000);
+  if (ms === 1000) throw new Unsure("a time so near to the next second");
+  return ms;
+}
+
+/** Whether a day is none of its month: SQLite shifts some of them before it sees that. */
+function isBehindMonth(text: string): boolean {
+  const [, year, month, day] = TIME.exec(text) ?? [];
+  return (
+    Number(day) > new Date(Date.UTC(2000 + (Number(year) % 400), Number(month), 0)).getUTCDate()
+  );
 }
 
 function within(value: number | undefined, least: number, greatest: number): boolean {
   return value !== undefined && value >= least && value <= greatest;
 }
 
-function zoneMs(zone: string | undefined): number {
+/** `null` for what is no zone. */
+function zoneMs(zone: string | undefined): number | null {
   if (zone === undefined || zone === "Z") return 0;
   const [hours = 0, minutes = 0] = zone.slice(1).split(":").map(Number);
+  if (!within(hours, 0, MOST_ZONE_HOURS) || !within(minutes, 0, 59)) return null;
   return (zone.startsWith("-") ? -1 : 1) * (hours * MS.hour + minutes * MS.minute);
 }
 

@@ -5,10 +5,14 @@ import type { SqlFunction } from "./function-shape.ts";
 import { DATE_FUNCTIONS } from "./sql-dates.ts";
 import { arrowPath, isJson, jsonExtract, jsonLength, jsonPart, jsonType } from "./sql-json.ts";
 import { characters, lower, requireNoZero, upper } from "./sql-like.ts";
-import { integerOfText, operand, truncated } from "./sql-numbers.ts";
-import { order, textOf, truth } from "./sql-values.ts";
+import { operand, wholeOf } from "./sql-numbers.ts";
+import { joined, order, textOf, truth } from "./sql-values.ts";
 
 const MANY = 100;
+/** So many comparisons of characters cost as much as one operation. */
+const COMPARISONS_A_STEP = 1024;
+/** The path of all of a JSON. */
+const WHOLE = "$";
 
 /** A function that is unknown when one of its arguments is. */
 function strict(min: number, max: number, apply: (...values: Known[]) => Cell): SqlFunction {
@@ -31,6 +35,24 @@ function ofTexts(
     const [first = "", second = "", third = ""] = values.map((one) => requireNoZero(textOf(one)));
     return apply(first, second, third);
   });
+}
+
+/** Of JSON and a path in it. What is no JSON is refused where the path is unknown, too. */
+function ofJson(
+  min: 1 | 2,
+  apply: (text: string, path: string) => Cell,
+  pathOf: (step: Known) => string,
+): SqlFunction {
+  return {
+    min,
+    max: 2,
+    apply: ([json = null, step]) => {
+      if (json === null) return null;
+      const text = requireNoZero(textOf(json));
+      if (step === null) jsonType(text, WHOLE);
+      return step === null ? null : apply(text, step === undefined ? WHOLE : pathOf(step));
+    },
+  };
 }
 
 const firstKnown: SqlFunction["apply"] = (cells) => cells.find((one) => one !== null) ?? null;
@@ -64,7 +86,8 @@ const SQL_FUNCTIONS: Readonly<Record<string, SqlFunction>> = {
       return truth(when) === true ? then : otherwise;
     },
   },
-  MIN: strict(2, MANY, (...values) => values.reduce((a, b) => (order(b, a) < 0 ? b : a))),
+  // Of equal ones, 1 and 1.0, the last; MAX takes the first.
+  MIN: strict(2, MANY, (...values) => values.reduce((a, b) => (order(b, a) <= 0 ? b : a))),
   MAX: strict(2, MANY, (...values) => values.reduce((a, b) => (order(b, a) > 0 ? b : a))),
   TYPEOF: { min: 1, max: 1, apply: ([value = null]) => typeName(value) },
   SUBSTR: strict(2, 3, substring),
@@ -75,29 +98,34 @@ const SQL_FUNCTIONS: Readonly<Record<string, SqlFunction>> = {
   REPLACE: {
     min: 3,
     max: 3,
-    apply: ([value = null, from = null, to = null]) => {
+    apply: ([value = null, from = null, to = null], { spend }) => {
       if (value === null || from === null) return null;
-      if (from === "") return value;
-      return to === null ? null : replaced(value, from, to);
+      if (from === "") return textOf(value);
+      return to === null ? null : replaced(value, from, to, spend);
     },
   },
-  INSTR: ofTexts(2, 2, (text, part) => {
-    const at = text.indexOf(part);
-    return at < 0 ? 0n : BigInt(characters(text.slice(0, at)).length + 1);
-  }),
-  JSON_EXTRACT: ofTexts(2, 2, jsonExtract),
-  JSON_TYPE: ofTexts(1, 2, (text, path) => jsonType(text, path || "$")),
-  JSON_ARRAY_LENGTH: ofTexts(1, 2, (text, path) => jsonLength(text, path || "$")),
+  INSTR: {
+    min: 2,
+    max: 2,
+    apply: ([value = null, of = null], { spend }) => {
+      if (value === null || of === null) return null;
+      const [text = "", part = ""] = [value, of].map((one) => requireNoZero(textOf(one)));
+      spend(searchSteps(text, part));
+      const at = text.indexOf(part);
+      return at < 0 ? 0n : BigInt(characters(text.slice(0, at)).length + 1);
+    },
+  },
+  JSON_EXTRACT: ofJson(2, jsonExtract, textOf),
+  JSON_TYPE: ofJson(1, jsonType, textOf),
+  JSON_ARRAY_LENGTH: ofJson(1, jsonLength, textOf),
   JSON_VALID: ofTexts(1, 1, (text) => (isJson(text) ? 1n : 0n)),
   ...casts("TEXT VARCHAR", (value) => textOf(value)),
-  ...casts("INTEGER INT BIGINT", (value) => {
-    return typeof value === "string" ? integerOfText(value) : truncated(value);
-  }),
+  ...casts("INTEGER INT BIGINT", wholeOf),
   ...casts("REAL FLOAT DOUBLE", (value) => Number(operand(value))),
   // What `||`, `->` and `->>` are written as for the parser.
-  "||": strict(2, Infinity, (...values) => values.map(textOf).join("")),
-  "->": strict(2, 2, (text, step) => jsonPart(textOf(text), arrowPath(step))),
-  "->>": strict(2, 2, (text, step) => jsonExtract(textOf(text), arrowPath(step))),
+  "||": strict(2, Infinity, (...values) => joined(values.map(textOf), "")),
+  "->": ofJson(2, jsonPart, arrowPath),
+  "->>": ofJson(2, jsonExtract, arrowPath),
 };
 
 /** `CAST … AS` types. */
@@ -130,17 +158,20 @@ const NO_FRACTION = 2 ** 52;
 
 /** Half away from zero. */
 function rounded(value: number, given: Known): Cell {
-  const digits = Math.min(Math.max(Number(truncated(operand(given))), 0), MOST_DIGITS);
+  const digits = Math.min(Math.max(Number(wholeOf(given)), 0), MOST_DIGITS);
   if (Math.abs(value) >= NO_FRACTION) return value;
   if (digits === 0) return Math.trunc(value + (value < 0 ? -0.5 : 0.5));
   return Math.sign(value) * Number(Math.abs(value).toFixed(digits));
 }
 
+/** More than a text has. */
+const ALL_CHARACTERS = 2n ** 40n;
+
 /** From a place from 1, or from the end where it is below 0; so many characters, or that many before it. */
 function substring(value: Known, from: Known, count?: Known): Cell {
   const text = characters(requireNoZero(textOf(value)));
-  let start = truncated(operand(from));
-  const wanted = count === undefined ? BigInt(text.length + 1) : truncated(operand(count));
+  let start = wholeOf(from);
+  const wanted = count === undefined ? ALL_CHARACTERS : wholeOf(count);
   let length = wanted < 0n ? -wanted : wanted;
   if (start < 0n) {
     start += BigInt(text.length);
@@ -167,9 +198,15 @@ function trimmed(value: Known, of: Known, atStart: boolean, atEnd: boolean): Cel
   return text.slice(start, end).join("");
 }
 
-function replaced(value: Known, from: Known, to: Known): string {
+function replaced(value: Known, from: Known, to: Known, spend: (count: number) => void): string {
   const [text = "", part = "", other = ""] = [value, from, to].map((one) => {
     return requireNoZero(textOf(one));
   });
-  return text.replaceAll(part, () => other);
+  spend(searchSteps(text, part));
+  return joined(text.split(part), other);
+}
+
+/** At the worst each character of a text is compared with each of what is looked for. */
+function searchSteps(text: string, part: string): number {
+  return Math.floor((text.length * part.length) / COMPARISONS_A_STEP);
 }

@@ -4,15 +4,17 @@
  */
 
 import { FlowError } from "../errors.ts";
-import { isPlainObject, setOwn } from "../model/json-values.ts";
 import {
   refuse,
   type QueryBudget,
   type QueryEngine,
   type QueryRequest,
+  type QueryResult,
   type QueryTable,
   type SqlValue,
 } from "./query-engine.ts";
+import { Binding } from "./sql-binding.ts";
+import { placeholdersOf } from "./sql-tokens.ts";
 
 /** What `await initSqlJs()` gives, as far as it is used. */
 export interface SqlJs {
@@ -27,9 +29,8 @@ export interface SqlJs {
 interface SqlJsStatement {
   bind(params: SqlValue[] | Record<string, SqlValue>): unknown;
   step(): boolean;
-  get(): unknown[];
+  get(params: null, config: { useBigInt: true }): unknown[];
   getColumnNames(): string[];
-  getSQL(): string;
 }
 
 const TYPES = { text: "TEXT", integer: "INTEGER", none: "" } as const;
@@ -37,7 +38,8 @@ const SELECT = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:SELECT|WITH|VALUES)\b/i;
 
 /**
  * An engine for `query({ engine })` over sql.js. What a statement writes is lost with its database.
- * Time is looked at between rows alone: WITH RECURSIVE may hold the process until the first one.
+ * Time is looked at between rows alone: WITH RECURSIVE may hold the process until the first one. A
+ * whole number of more than 32 bits that is given for a placeholder is a fraction to sql.js.
  *
  * @param sqlJs what `await initSqlJs()` of the package `sql.js` gives. Default: the package is
  * loaded when a query runs.
@@ -67,7 +69,8 @@ async function loadSqlJs(): Promise<SqlJs> {
   }
 }
 
-function run(sqlJs: SqlJs, request: QueryRequest): Record<string, unknown>[] {
+function run(sqlJs: SqlJs, request: QueryRequest): QueryResult {
+  requireValues(request);
   if (!SELECT.test(request.sql)) throw refuse("it is no SELECT");
   const database = new sqlJs.Database();
   try {
@@ -83,6 +86,13 @@ function run(sqlJs: SqlJs, request: QueryRequest): Record<string, unknown>[] {
   }
 }
 
+/** SQLite would take NULL for a value that is not given. */
+function requireValues({ sql, params }: QueryRequest): void {
+  const binding = new Binding(params);
+  for (const { text, at } of placeholdersOf(sql)) binding.parameter(text, at);
+  binding.end();
+}
+
 function fill(
   database: InstanceType<SqlJs["Database"]>,
   { name, columns, rows }: QueryTable,
@@ -91,7 +101,7 @@ function fill(
   const list = columns.map((column) => `"${column.name}" ${TYPES[column.affinity]}`);
   database.run(`CREATE TABLE "${name}" (${list.join(", ")})`);
   const insert = database.prepare(
-    `INSERT INTO "${name}" VALUES (${columns.map(() => "?").join(", ")})`,
+    `INSERT INTO "${name}" VALUES (${columns.map((_one, at) => asGiven(at + 1)).join(", ")})`,
   );
   database.run("BEGIN");
   for (const row of rows) {
@@ -102,36 +112,44 @@ function fill(
   insert.free();
 }
 
+/** sql.js takes a whole number of more than 32 bits for a fraction. */
+function asGiven(place: number): string {
+  const isWhole = `typeof(?${place}) = 'real' AND abs(?${place}) <= ${Number.MAX_SAFE_INTEGER} AND ?${place} = CAST(?${place} AS INTEGER)`;
+  return `CASE WHEN ${isWhole} THEN CAST(?${place} AS INTEGER) ELSE ?${place} END`;
+}
+
 function select(
   database: InstanceType<SqlJs["Database"]>,
   { sql, params, budget }: QueryRequest,
-): Record<string, unknown>[] {
-  let rows: Record<string, unknown>[] | null = null;
+): QueryResult {
+  let result: QueryResult | null = null;
   for (const statement of database.iterateStatements(sql)) {
-    if (rows !== null) throw refuse("it may hold one statement, and something follows it");
-    rows = [];
-    statement.bind(
-      isPlainObject(params)
-        ? withMarks(params as Record<string, SqlValue>)
-        : [...(params as SqlValue[])],
-    );
-    const names = statement.getColumnNames();
+    if (result !== null) throw refuse("it may hold one statement, and something follows it");
+    statement.bind(Array.isArray(params) ? [...(params as SqlValue[])] : named(params));
+    const columns = statement.getColumnNames();
+    const rows: unknown[][] = [];
     while (statement.step()) {
       budget.step();
       budget.look();
-      const row = {};
-      for (const [at, value] of statement.get().entries()) setOwn(row, names[at] ?? "", value);
-      rows.push(row);
+      rows.push(statement.get(null, { useBigInt: true }).map((value) => exact(value)));
       budget.rows(rows.length);
     }
+    result = { columns, rows };
   }
-  return rows ?? [];
+  return result ?? { columns: [], rows: [] };
+}
+
+/** What JavaScript has no number for is not rounded. */
+function exact(value: unknown): unknown {
+  if (typeof value !== "bigint") return value;
+  if (Number.isSafeInteger(Number(value))) return Number(value);
+  throw refuse(`its result has ${value}, a whole number of more than 53 bits`);
 }
 
 /** sql.js takes names with the mark that they have in the text. */
-function withMarks(params: Record<string, SqlValue>): Record<string, SqlValue> {
+function named(params: QueryRequest["params"]): Record<string, SqlValue> {
   const marked = Object.entries(params).flatMap(([key, value]) =>
-    [":", "@", "$"].map((mark) => [`${mark}${key}`, value] as const),
+    [":", "@", "$"].map((mark) => [`${mark}${key}`, value as SqlValue] as const),
   );
   return Object.fromEntries(marked);
 }

@@ -1,33 +1,22 @@
 /** JSON in texts, as SQLite's functions look into it. */
 
-import { setOwn } from "../model/json-values.ts";
+import { isStrict, treeOf, unescaped, writtenJson, type Json, type Scalar } from "./json-tree.ts";
 import { Unsure, type Cell, type Known } from "./sql-cells.ts";
 
-/** What a text of JSON holds; a number keeps how it was written. */
-type Json = null | boolean | string | NumberText | Json[] | { [key: string]: Json };
-
-class NumberText {
-  readonly text: string;
-
-  constructor(text: string) {
-    this.text = text;
-  }
-}
-
 const STEP = /\.("(?:[^"\\]|\\.)*"|[^.[\]"]+)|\[(#-)?(\d+)\]/gy;
+const WORDS: Readonly<Record<string, Cell>> = { null: null, true: 1n, false: 0n };
 
 /** `json_extract(text, path)` and `text ->> path`: a scalar as SQL has it, the rest as JSON. */
 export function jsonExtract(text: string, path: string): Cell {
   const found = locate(text, path);
   if (found === undefined) return null;
-  const isPart = found !== null && typeof found === "object" && !(found instanceof NumberText);
-  return isPart ? asWritten(text, found) : scalar(found);
+  return "written" in found ? scalar(found) : writtenJson(found);
 }
 
 /** `text -> path`: what stands there, as JSON. */
 export function jsonPart(text: string, path: string): Cell {
   const found = locate(text, path);
-  return found === undefined ? null : asWritten(text, found);
+  return found === undefined ? null : writtenJson(found);
 }
 
 /** The name of the type of what stands there. */
@@ -40,18 +29,14 @@ export function jsonType(text: string, path: string): Cell {
 export function jsonLength(text: string, path: string): Cell {
   const found = locate(text, path);
   if (found === undefined) return null;
-  return Array.isArray(found) ? BigInt(found.length) : 0n;
+  return "items" in found ? BigInt(found.items.length) : 0n;
 }
 
 /** Whether a text is JSON. */
 export function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return false;
-  }
+  if (!isStrict(text)) return false;
+  treeOf(text);
+  return true;
 }
 
 /** What `->` and `->>` take for a path: a key or a place as well. */
@@ -59,54 +44,43 @@ export function arrowPath(step: Known): string {
   if (typeof step === "bigint") return step < 0n ? `$[#-${-step}]` : `$[${step}]`;
   if (typeof step === "number") throw new Unsure("a fraction as a path");
   if (step.startsWith("$")) return step;
+  if (step === "") throw new Unsure("an empty path");
   if (/^\[\d+\]$/.test(step)) return `$${step}`;
   return `$.${JSON.stringify(step)}`;
 }
 
 function typeOf(found: Json): string {
-  if (found === null) return "null";
-  if (typeof found === "boolean") return String(found);
-  if (typeof found === "string") return "text";
-  if (found instanceof NumberText) return /[.eE]/.test(found.text) ? "real" : "integer";
-  return Array.isArray(found) ? "array" : "object";
+  if ("items" in found) return "array";
+  if ("entries" in found) return "object";
+  const { written } = found;
+  if (Object.hasOwn(WORDS, written)) return written;
+  if (written.startsWith('"')) return "text";
+  return isFraction(written) ? "real" : "integer";
 }
 
-function scalar(found: null | boolean | string | NumberText): Cell {
-  if (found === null || typeof found === "string") return found;
-  if (typeof found === "boolean") return found ? 1n : 0n;
-  if (/[.eE]/.test(found.text)) return Number(found.text);
-  const value = BigInt(found.text);
+function isFraction(written: string): boolean {
+  return /[.eE]/.test(written);
+}
+
+function scalar({ written }: Scalar): Cell {
+  if (Object.hasOwn(WORDS, written)) return WORDS[written] ?? null;
+  if (written.startsWith('"')) return unescaped(written);
+  if (isFraction(written)) return Number(written);
+  const value = BigInt(written);
   if (BigInt.asIntN(64, value) !== value) throw new Unsure("a number of more than 64 bits");
   return value;
 }
 
-/** SQLite gives a part as it is written, escapes and all. */
-function asWritten(text: string, found: Json): string {
-  if (/\\[u/]/.test(text)) throw new Unsure("a part of JSON with escapes of its own");
-  return written(found);
-}
-
-function written(found: Json): string {
-  if (found instanceof NumberText) return found.text;
-  if (Array.isArray(found)) return `[${found.map(written).join(",")}]`;
-  if (found !== null && typeof found === "object") {
-    const entries = Object.entries(found).map(
-      ([key, value]) => `${JSON.stringify(key)}:${written(value)}`,
-    );
-    return `{${entries.join(",")}}`;
-  }
-  return JSON.stringify(found);
-}
-
 function locate(text: string, path: string): Json | undefined {
   const steps = stepsOf(path);
-  let at: Json | undefined = parsed(text);
+  let at: Json | undefined = treeOf(text);
   for (const step of steps) {
-    if (at === undefined || at === null || typeof at !== "object" || at instanceof NumberText) {
-      return undefined;
-    }
-    if (Array.isArray(at)) at = typeof step === "string" ? undefined : at.at(step);
-    else at = typeof step === "string" && Object.hasOwn(at, step) ? at[step] : undefined;
+    if (at === undefined) return undefined;
+    if (typeof step === "number") at = "items" in at ? at.items.at(step) : undefined;
+    // Of keys that stand twice SQLite sees the first.
+    else
+      at =
+        "entries" in at ? at.entries.find(({ key }) => unescaped(key) === step)?.value : undefined;
   }
   return at;
 }
@@ -120,7 +94,7 @@ function stepsOf(path: string): (string | number)[] {
   STEP.lastIndex = 1;
   for (let match = STEP.exec(path); match !== null; match = STEP.exec(path)) {
     const [, key, fromEnd, place] = match;
-    if (key !== undefined) steps.push(key.startsWith('"') ? (JSON.parse(key) as string) : key);
+    if (key !== undefined) steps.push(key.startsWith('"') ? keyIn(key, refused) : key);
     else if (fromEnd === undefined) steps.push(Number(place));
     else steps.push(Number(place) === 0 ? Number.MAX_SAFE_INTEGER : -Number(place));
     end = STEP.lastIndex;
@@ -129,29 +103,8 @@ function stepsOf(path: string): (string | number)[] {
   return steps;
 }
 
-/** JSON with numbers as they are written: `JSON.parse` would round them, and make 1.0 of 1. */
-function parsed(text: string): Json {
-  const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (part) =>
-    part.startsWith('"') ? part : `{"${NUMBER}":"${part}"}`,
-  );
-  try {
-    JSON.parse(text);
-    return unmarked(JSON.parse(marked));
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new Unsure("a text that is no JSON, taken for it");
-  }
-}
-
-/** A key that no text of ours has but for numbers. */
-const NUMBER = "\uE000number";
-
-function unmarked(value: unknown): Json {
-  if (value === null || typeof value !== "object") return value as Json;
-  if (Array.isArray(value)) return value.map(unmarked);
-  const number = (value as Record<string, unknown>)[NUMBER];
-  if (typeof number === "string") return new NumberText(number);
-  const object: { [key: string]: Json } = {};
-  for (const [key, one] of Object.entries(value)) setOwn(object, key, unmarked(one));
-  return object;
+/** A key in quotes. */
+function keyIn(quoted: string, refused: Unsure): string {
+  if (isStrict(quoted)) return unescaped(quoted);
+  throw refused;
 }

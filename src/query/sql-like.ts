@@ -1,6 +1,6 @@
 /** LIKE and GLOB, matched without regular expressions: no pattern makes them slow beyond n × m. */
 
-import { Unsure } from "./sql-cells.ts";
+import { textSteps, Unsure } from "./sql-cells.ts";
 
 /** Small letters of ASCII; others stay, as in SQLite. */
 export function lower(text: string): string {
@@ -28,16 +28,32 @@ const ONE = Symbol("one character");
 type Part = string | symbol;
 
 /** Without regard to case, of ASCII's letters alone. */
-export function like(text: string, pattern: string, escape: string | null): boolean {
+export function like(
+  text: string,
+  pattern: string,
+  escape: string | null,
+  spend: (count: number) => void,
+): boolean {
+  spend(textSteps([text, pattern]));
   const parts = likeParts(requireNoZero(pattern), escape);
-  return matches(characters(lower(requireNoZero(text))), parts);
+  return matches(characters(lower(requireNoZero(text))), parts, spend);
 }
 
+/** So many comparisons of characters are taken from the budget at once, */
+const COMPARISONS = 4096;
+/** as so many operations. */
+const STEPS = 64;
+
 /** By two cursors that go back to the last `%`. */
-function matches(text: readonly string[], parts: readonly Part[]): boolean {
+function matches(
+  text: readonly string[],
+  parts: readonly Part[],
+  spend: (count: number) => void,
+): boolean {
   let [at, part] = [0, 0];
   let [markPart, markAt] = [-1, 0];
-  while (at < text.length) {
+  for (let compared = 1; at < text.length; compared += 1) {
+    if (compared % COMPARISONS === 0) spend(STEPS);
     const wanted = parts[part];
     if (wanted === ANY) {
       [markPart, markAt] = [part, at];

@@ -27,7 +27,7 @@ export function numberOfText(text: string): bigint | number {
 }
 
 /** The digits that a text begins with, without a fraction or an exponent. */
-export function integerOfText(text: string): bigint {
+function integerOfText(text: string): bigint {
   const value = BigInt(INTEGER.exec(text)?.[1]?.replace("+", "") ?? "0");
   if (value < LEAST) return LEAST;
   return value > GREATEST ? GREATEST : value;
@@ -44,8 +44,12 @@ export function integerOfReal(value: number): bigint | null {
   return BigInt(value);
 }
 
-/** Towards 0, and within 64 bits. */
-export function truncated(value: bigint | number): bigint {
+/** Towards 0, and within 64 bits; of a text the digits that it begins with. */
+export function wholeOf(cell: Known): bigint {
+  return typeof cell === "string" ? integerOfText(cell) : truncated(cell);
+}
+
+function truncated(value: bigint | number): bigint {
   if (typeof value === "bigint") return value;
   if (Number.isNaN(value)) return 0n;
   if (value <= -(2 ** 63)) return LEAST;
@@ -89,7 +93,10 @@ export function operand(cell: Known): bigint | number {
 export function calculate(operator: string, left: Cell, right: Cell): Cell {
   if (left === null || right === null) return null;
   const [a, b] = [operand(left), operand(right)];
-  if (operator === "%") return remainder(a, b);
+  if (operator === "%") {
+    const rest = remainder(wholeOf(left), wholeOf(right));
+    return rest === null || (typeof a === "bigint" && typeof b === "bigint") ? rest : Number(rest);
+  }
   if (typeof a === "bigint" && typeof b === "bigint") {
     if (operator === "/" && b === 0n) return null;
     const exact = integerIn(ofIntegers(operator, a, b));
@@ -116,11 +123,8 @@ function known(value: number): Cell {
   return Number.isNaN(value) ? null : value;
 }
 
-function remainder(a: bigint | number, b: bigint | number): Cell {
-  const [dividend, divisor] = [truncated(a), truncated(b)];
-  if (divisor === 0n) return null;
-  const rest = dividend % divisor;
-  return typeof a === "bigint" && typeof b === "bigint" ? rest : Number(rest);
+function remainder(dividend: bigint, divisor: bigint): bigint | null {
+  return divisor === 0n ? null : dividend % divisor;
 }
 
 /** A sum of fractions that loses no digits on the way (Kahan, Babuška, Neumaier), as SQLite's. */

@@ -1,6 +1,6 @@
 /** A query's text in tokens, each as the parser is to read it. */
 
-import { refuse, unsupported } from "./query-engine.ts";
+import { refuse, unsupported, unsure } from "./query-engine.ts";
 import { nearestName } from "./nearest-name.ts";
 import { aggregateNames } from "./sql-aggregates.ts";
 import type { Binding } from "./sql-binding.ts";
@@ -53,6 +53,15 @@ export function tokensOf(sql: string, binding: Binding): Token[] {
   return parts.flatMap((part, at) => tokenOf(part, parts, at, binding));
 }
 
+/** The placeholders of a text, each with its place. */
+export function placeholdersOf(sql: string): Part[] {
+  return partsOf(sql).filter(isPlaceholder);
+}
+
+function isPlaceholder({ text }: Part): boolean {
+  return text.startsWith("?") || /^[:@$]\w/.test(text);
+}
+
 function partsOf(sql: string): Part[] {
   const parts: Part[] = [];
   for (const match of sql.matchAll(PART)) {
@@ -68,6 +77,7 @@ function tokenOf(part: Part, parts: readonly Part[], place: number, binding: Bin
   const end = at + text.length;
   const token = (kind: Kind, as: string): Token[] => [{ kind, text: as, at, end }];
   const before = parts[place - 1]?.text.toUpperCase() ?? "";
+  refuseUnknown(part, parts, place);
   if (SIGNS.has(text)) return token("sign", text);
   // Of `IS NOT`, which is one operator.
   if (before === "IS" && /^NOT$/i.test(text) && !/^NULL$/i.test(parts[place + 1]?.text ?? ""))
@@ -78,7 +88,7 @@ function tokenOf(part: Part, parts: readonly Part[], place: number, binding: Bin
     if (isCall) throw refuse(`${text} is no function`, at);
     return token("name", quotedName(part));
   }
-  const isParameter = text.startsWith("?") || /^[:@$]\w/.test(text);
+  const isParameter = isPlaceholder(part);
   if (isParameter || /^\.?\d/.test(text)) {
     requireEnd(part, parts[place + 1]);
     const cell = isParameter ? binding.parameter(text, at) : numberOfText(text);
@@ -91,6 +101,24 @@ function tokenOf(part: Part, parts: readonly Part[], place: number, binding: Bin
   if (/^[A-Za-z_\u0080-\uffff]/.test(text)) return token(...wordOf(part, parts, place));
   if (text === ";") throw refuse("it may hold one statement, and something follows it", at);
   throw unsupported(JSON.stringify(text), at);
+}
+
+const VALUE_WORDS = new Set(["END", "NULL", "TRUE", "FALSE"]);
+
+/** What the parser would stumble over, or take for something else, by its name. */
+function refuseUnknown({ text, at }: Part, parts: readonly Part[], place: number): void {
+  const [before = "", beforeThat = ""] = [1, 2].map((by) => parts[place - by]?.text.toUpperCase());
+  const next = parts[place + 1];
+  if (text === "," && beforeThat === "LIMIT") throw unsupported("LIMIT with a comma", at);
+  if (text === ")" && before === "(" && beforeThat === "IN") throw unsupported("an empty list", at);
+  const isBlob = /^x$/i.test(text) && next?.at === at + 1 && next.text.startsWith("'");
+  if (isBlob) throw unsupported("a literal of bytes", at);
+  const isAlone =
+    (SIGNS.has(before) && before !== ")") || (KEYWORDS.has(before) && !VALUE_WORDS.has(before));
+  if (text === "+" && isAlone) throw unsupported("a plus without a left side", at);
+  // The parser knows a minus and what stands behind it apart.
+  const isLeast = before === "-" && /^0*9223372036854775808$/.test(text);
+  if (isLeast) throw unsure("the least of all integers", at);
 }
 
 /** `1abc` is nothing. */

@@ -2,7 +2,7 @@
 
 import type { Affinity, SqlValue } from "./query-engine.ts";
 import type { OperandAffinity } from "./affinities.ts";
-import { Unsure, type Cell, type Known } from "./sql-cells.ts";
+import { requireRoom, Unsure, type Cell, type Known } from "./sql-cells.ts";
 import { integerOfReal, isWholeText, numberOfText, textOfNumber } from "./sql-numbers.ts";
 
 /** A value of a caller's or of a file. */
@@ -30,6 +30,13 @@ export function valueOf(cell: Cell): SqlValue {
 /** A value as a text. */
 export function textOf(cell: Known): string {
   return typeof cell === "string" ? cell : textOfNumber(cell);
+}
+
+/** Texts as one, with another between them. */
+export function joined(texts: readonly string[], separator: string): string {
+  const length = texts.reduce((sum, text) => sum + text.length + separator.length, 0);
+  requireRoom(length - separator.length);
+  return texts.join(separator);
 }
 
 /** A text that is a number as one; fractions that are whole as integers, as columns keep them. */
@@ -98,6 +105,9 @@ function textKey(text: string): string {
     return String.fromCharCode(code >= 0xe000 ? code - 0x800 : code + 0x2000);
   });
 }
+
+/** What SQLite fixes nowhere. */
+export const EQUAL_NUMBERS = "which of two equal numbers, 1 and 1.0, stands for both";
 
 /** A text that sorts, and is equal, as the value: unknown, then numbers, then texts. */
 export function sortKey(cell: Cell): string {

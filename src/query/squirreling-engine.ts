@@ -8,10 +8,15 @@ import { setImmediate as immediate } from "node:timers/promises";
 import type { executeSql, parseSql } from "squirreling";
 
 import { FlowError } from "../errors.ts";
-import { setOwn } from "../model/json-values.ts";
 import type { Statement } from "./expressions.ts";
-import type { KeyColumn } from "./joins.ts";
-import { refuse, type QueryBudget, type QueryEngine } from "./query-engine.ts";
+import { PAIR_STEPS, type KeyColumn } from "./joins.ts";
+import {
+  refuse,
+  unfit,
+  type QueryBudget,
+  type QueryEngine,
+  type SqlValue,
+} from "./query-engine.ts";
 import { cellName, type Relation, type Source } from "./scope.ts";
 import { RESULT, type SelectPlan } from "./select-compiler.ts";
 import { aggregateNames } from "./sql-aggregates.ts";
@@ -20,7 +25,7 @@ import { functionNames } from "./sql-functions.ts";
 import { bindText, type BoundText } from "./sql-text.ts";
 import { FUNCTION_MARK } from "./sql-tokens.ts";
 import { sortKey, valueOf } from "./sql-values.ts";
-import { StatementCompiler, type Plan } from "./statement-compiler.ts";
+import { StatementCompiler } from "./statement-compiler.ts";
 
 type Squirreling = Readonly<{ executeSql: typeof executeSql; parseSql: typeof parseSql }>;
 type DataSource = Exclude<Parameters<typeof executeSql>[0]["tables"][string], readonly unknown[]>;
@@ -32,7 +37,10 @@ export const squirrelingEngine: QueryEngine = {
     const bound = bindText(request);
     const engine = await import("squirreling");
     const letOthersRun = async (): Promise<void> => immediate();
-    const session = { budget, surroundings: { nowMs }, letOthersRun };
+    const spend = (count: number): void => {
+      budget.step(count);
+    };
+    const session = { budget, surroundings: { nowMs, spend }, letOthersRun };
     const runSelect = async (plan: SelectPlan, most: number): Promise<Cell[][]> => {
       return runPlan(engine, plan, most, budget, letOthersRun);
     };
@@ -42,7 +50,8 @@ export const squirrelingEngine: QueryEngine = {
       const plan = compiler.compile(bound);
       const rows = await plan.run([], budget.maxRows + 1);
       budget.rows(rows.length);
-      return rows.map((row) => named(plan, row));
+      const columns = plan.columns.map(({ name }) => name);
+      return { columns, rows: rows.map((row) => valuesOf(columns, row)) };
     });
   },
 };
@@ -76,23 +85,20 @@ function toRefusal(error: unknown, bound: BoundText): unknown {
   if (error instanceof FlowError || !(error instanceof Error)) return error;
   const position = (error as { positionStart?: unknown }).positionStart;
   if (typeof position !== "number") return refuse(error.message, undefined, error);
+  if (position >= bound.text.length) return refuse("it ends too early", bound.sql.length, error);
   const [start, end] = [bound.startOf(position), bound.endOf(position + 1)];
-  const found = bound.sql.slice(start, end);
-  const why = position >= bound.text.length ? "it ends too early" : `${found} does not fit there`;
-  return refuse(why, position >= bound.text.length ? bound.sql.length : start, error);
+  return unfit(bound.sql.slice(start, end), start, error);
 }
 
-function named({ columns }: Plan, row: readonly Cell[]): Record<string, unknown> {
-  const values = {};
-  for (const [at, { name }] of columns.entries()) {
+function valuesOf(columns: readonly string[], row: readonly Cell[]): SqlValue[] {
+  return columns.map((name, at) => {
     try {
-      setOwn(values, name, valueOf(row[at] ?? null));
+      return valueOf(row[at] ?? null);
     } catch (error) {
       if (!(error instanceof Unsure)) throw error;
       throw refuse(`the column ${name} has ${error.message}`, undefined, error);
     }
-  }
-  return values;
+  });
 }
 
 async function runPlan(
@@ -104,6 +110,7 @@ async function runPlan(
 ): Promise<Cell[][]> {
   const { sources } = plan.scope;
   const relations = await Promise.all(sources.map(({ relation }) => relation()));
+  const pairs = new Map<string, number>();
   const isEmpty = (at: number): boolean => relations[at]?.rows.length === 0;
   const tables = Object.fromEntries(
     sources.map((source, at) => {
@@ -111,7 +118,7 @@ async function runPlan(
       const relation = relations[at] ?? { rows: [], read: () => null };
       // A join takes the columns of an empty side from its rows: one that no condition takes.
       const isOneForNone = at > 0 && isEmpty(at);
-      const given = { source, relation, keys, filter: plan.filter, isOneForNone };
+      const given = { source, relation, keys, filter: plan.filter, isOneForNone, pairs };
       return [source.name, dataSource(given, budget, letOthersRun)] as const;
     }),
   );
@@ -127,22 +134,43 @@ interface Given {
   readonly keys: readonly KeyColumn[];
   readonly filter: SelectPlan["filter"];
   readonly isOneForNone: boolean;
+  /** Of each key by which rows are looked up: how many rows have it. */
+  readonly pairs: Map<string, number>;
+}
+
+/** Rows that are looked up are read first; whoever looks up is told then how many pairs that makes. */
+function countedKey(
+  { name, keyOf, isLookedUp }: KeyColumn,
+  pairs: Map<string, number>,
+): (cell: (column: number) => Cell) => { value: Cell; steps: number } {
+  return (cell) => {
+    const value = keyOf(cell);
+    if (value === null) return { value, steps: 1 };
+    const key = `${name} ${value}`;
+    const count = pairs.get(key) ?? 0;
+    if (isLookedUp) pairs.set(key, count + 1);
+    return { value, steps: isLookedUp ? 1 : 1 + count * PAIR_STEPS };
+  };
 }
 
 function dataSource(
-  { source, relation, keys, filter, isOneForNone }: Given,
+  { source, relation, keys, filter, isOneForNone, pairs }: Given,
   budget: QueryBudget,
   letOthersRun: () => Promise<void>,
 ): DataSource {
   const { rows, read } = relation;
   const names = source.columns.map((_column, at) => cellName(at));
-  const readers = new Map<string, (row: readonly unknown[]) => Cell>([
+  const readers = new Map<string, (row: readonly unknown[]) => Cell | Promise<Cell>>([
     ...names.map(
       (name, at) => [name, (row: readonly unknown[]) => read(row[at] ?? null, at)] as const,
     ),
-    ...keys.map(({ name, keyOf }) => {
-      const key = (row: readonly unknown[]): Cell => keyOf((at) => read(row[at] ?? null, at));
-      return [name, key] as const;
+    ...keys.map((column) => {
+      const keyOf = countedKey(column, pairs);
+      const key = (row: readonly unknown[]): Cell | Promise<Cell> => {
+        const { value, steps: count } = keyOf((at) => read(row[at] ?? null, at));
+        return budget.step(count) ? letOthersRun().then(() => value) : value;
+      };
+      return [column.name, key] as const;
     }),
   ]);
   const steps = 1 + (filter?.size ?? 0);

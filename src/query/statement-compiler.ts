@@ -3,7 +3,13 @@
 import type { Session, Subquery } from "./compiled.ts";
 import { type SelectNode, type Statement } from "./expressions.ts";
 import { nearestName } from "./nearest-name.ts";
-import { refuse, type QueryRequest, type QueryTable, type SqlValue } from "./query-engine.ts";
+import {
+  refuse,
+  unsure,
+  type QueryRequest,
+  type QueryTable,
+  type SqlValue,
+} from "./query-engine.ts";
 import type { ColumnOf } from "./affinities.ts";
 import { sameName, Scope, type Relation, type Source } from "./scope.ts";
 import { compileSelect, keyOfNull, type SelectPlan } from "./select-compiler.ts";
@@ -11,7 +17,7 @@ import { isNameOfNumber } from "./sql-binding.ts";
 import type { Cell } from "./sql-cells.ts";
 import { ONE_ROW } from "./sql-clauses.ts";
 import type { BoundText } from "./sql-text.ts";
-import { sortKey, stored } from "./sql-values.ts";
+import { EQUAL_NUMBERS, sortKey, stored } from "./sql-values.ts";
 
 /** A statement that can be run. */
 export interface Plan extends Subquery {
@@ -180,7 +186,7 @@ export class StatementCompiler {
         const a = await first.run(outer.slice(0, count), Infinity);
         const b = await second.run(outer.slice(count), Infinity);
         budget.step(a.length + b.length);
-        return sorted(combined(node, a, b), order).slice(offset, offset + limit);
+        return sorted(combined(node, a, b, at), order).slice(offset, offset + limit);
       },
     };
   }
@@ -211,6 +217,7 @@ function combined(
   { operator, all }: CompoundNode,
   left: readonly Row[],
   right: readonly Row[],
+  at: number,
 ): Row[] {
   if (all) return [...left, ...right];
   const others = new Set(operator === "UNION" ? [] : right.map(keyOf));
@@ -218,7 +225,12 @@ function combined(
   for (const row of operator === "UNION" ? [...left, ...right] : left) {
     const key = keyOf(row);
     const isKept = operator === "UNION" || others.has(key) === (operator === "INTERSECT");
-    if (isKept && !kept.has(key)) kept.set(key, row);
+    if (!isKept) continue;
+    const earlier = kept.get(key) ?? row;
+    if (!row.every((cell, column) => typeof cell === typeof earlier[column])) {
+      throw unsure(EQUAL_NUMBERS, at);
+    }
+    kept.set(key, earlier);
   }
   const places = (kept.values().next().value ?? []).map((_cell, column) => ({
     column,

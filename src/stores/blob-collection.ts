@@ -7,7 +7,7 @@
 
 import { FlowError, isFlowError } from "../errors.ts";
 import type { BlobDocument } from "../model/blobs.ts";
-import { badField, flagOrFalse } from "../model/given.ts";
+import { badField, flagOrFalse, requireNames } from "../model/given.ts";
 import {
   ContentsAside,
   listContents,
@@ -17,12 +17,12 @@ import {
 } from "../storage/blob-files.ts";
 import { BLOB_KEYS, nameOf } from "../storage/layout.ts";
 import type { Reading, Writing } from "../storage/view.ts";
-import { attribution, requireOptions, type StoreContext } from "./context.ts";
+import { attribution, requireNote, type ChangeNote, type StoreContext } from "./context.ts";
 import type { Documents } from "./documents.ts";
 import { isDocumentName } from "./feature-names.ts";
 
 /** How contents that no key names are collected. */
-export interface CollectBlobsOptions {
+export interface CollectBlobsOptions extends ChangeNote {
   /** Younger contents stay: their commit may be under way. In ms, 0 or more. Default one hour. */
   readonly olderThanMs?: number | undefined;
   /** Only says what would go. Default `false`. */
@@ -52,14 +52,15 @@ export async function collectBlobs(
   documents: Documents<BlobDocument>,
   options: CollectBlobsOptions,
 ): Promise<CollectedBlobs> {
-  const { olderThanMs = HOUR_MS, dryRun } = requireOptions(options);
+  const { olderThanMs = HOUR_MS, dryRun, ...note } = requireNote(options);
+  requireNames(DOING, note, ["olderThanMs", "dryRun", "agent", "source", "note"]);
   const isDry = flagOrFalse(DOING, "dryRun", dryRun);
   if (!(olderThanMs >= 0)) throw badField(DOING, "olderThanMs", "must be 0 or more");
   const { storage } = context;
   if (storage.isInTransaction) {
     throw new FlowError("BAD_REQUEST", `${DOING} inside a transaction: it may be undone`);
   }
-  const collection = new Collection(context, documents, olderThanMs);
+  const collection = new Collection(context, documents, olderThanMs, note);
   return isDry ? collection.look() : collection.run();
 }
 
@@ -67,11 +68,18 @@ class Collection {
   readonly #context: StoreContext;
   readonly #documents: Documents<BlobDocument>;
   readonly #olderThanMs: number;
+  readonly #note: ChangeNote;
 
-  constructor(context: StoreContext, documents: Documents<BlobDocument>, olderThanMs: number) {
+  constructor(
+    context: StoreContext,
+    documents: Documents<BlobDocument>,
+    olderThanMs: number,
+    note: ChangeNote,
+  ) {
     this.#context = context;
     this.#documents = documents;
     this.#olderThanMs = olderThanMs;
+    this.#note = note;
   }
 
   async look(): Promise<CollectedBlobs> {
@@ -149,7 +157,7 @@ class Collection {
     write.append({
       stream: "blobs",
       type: "blobs_collected",
-      ...attribution(this.#context, {}),
+      ...attribution(this.#context, this.#note),
       payload: { removed, bytes },
     });
   }

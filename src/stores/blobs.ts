@@ -146,7 +146,9 @@ export class Blobs {
       try {
         const chunks: Buffer[] = [];
         for await (const chunk of stream.data) chunks.push(chunk);
-        return { ...stream, data: Buffer.concat(chunks) };
+        const data = Buffer.concat(chunks);
+        // A hand may have changed the size that its document says: `check` names that.
+        return { ...stream, size: data.length, data };
       } catch (error) {
         // The key got another content and the one that it had was collected: what it has now counts.
         if (!isFlowError(error, "CONFLICT")) throw error;

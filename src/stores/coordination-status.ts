@@ -8,7 +8,6 @@ import { compareNaturally } from "../model/natural-order.ts";
 import { newestFirst } from "../model/newest.ts";
 import { completedOf } from "../model/phases.ts";
 import { COMPLETED, pipelineOf } from "../model/pipeline.ts";
-import { keyColumnOf } from "../model/projection-schema.ts";
 import {
   APPROVALS,
   BLOB_KEYS,
@@ -129,16 +128,12 @@ function projectionsIn(view: Reading | Writing): { tables: number; rows: number 
   const tables = isReadable(view, PROJECTIONS) ? tablesIn(view) : [];
   const counts = tables.map((table) => {
     if (!isReadable(view, folderOfTable(table))) return 0;
-    return livingRows(view, table, keyColumnOf(flowforgeTable(table)));
+    return new TableRows(NOBODY, table, flowforgeTable(table)).list(view).length;
   });
   return {
     tables: counts.filter((count) => count > 0).length,
     rows: counts.reduce((sum, count) => sum + count, 0),
   };
-}
-
-function livingRows(view: Reading | Writing, table: string, keyColumn: string): number {
-  return new TableRows(NOBODY, table, keyColumn).list(view).length;
 }
 
 function checkpointsIn(view: Reading | Writing): number {

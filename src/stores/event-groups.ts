@@ -4,6 +4,8 @@
  * goes on as soon as it ends or its process dies.
  */
 
+import { threadId } from "node:worker_threads";
+
 import { FlowError } from "../errors.ts";
 import { START, type Place } from "../model/cursors.ts";
 import { isPlainObject } from "../model/json-values.ts";
@@ -28,6 +30,8 @@ export const RENEW_MS = 15_000;
 export type Liveness = (process: Identity) => boolean | null;
 
 interface Consumer extends Identity {
+  /** Of a worker thread, which may end before its process; 0 of the main one. */
+  readonly thread?: number | undefined;
   readonly token: string;
   readonly expiresAt: string;
 }
@@ -101,7 +105,10 @@ export class GroupSeat {
     const consumer = file?.consumer ?? null;
     if (consumer === null) return true;
     const alive = this.#isAlive(consumer);
-    return alive === null ? Date.parse(consumer.expiresAt) <= this.#context.nowMs() : !alive;
+    if (alive === false) return true;
+    // A process that lives tells of its main thread alone.
+    const isSure = alive === true && (consumer.thread ?? 0) === 0;
+    return !isSure && Date.parse(consumer.expiresAt) <= this.#context.nowMs();
   }
 
   #require(write: Writing): Place {
@@ -136,7 +143,8 @@ export class GroupSeat {
   #put(write: Writing, place: Place, stays: boolean): void {
     const { storage, nowMs } = this.#context;
     const expiresAt = toIso(nowMs() + LEASE_MS);
-    const consumer = { ...storage.options.identity, token: this.#token, expiresAt };
+    const { identity } = storage.options;
+    const consumer = { ...identity, thread: threadId, token: this.#token, expiresAt };
     const file: GroupFile = { group: this.#group, place, consumer: stays ? consumer : null };
     write.put(CURSORS, fileNameFor(this.#group), formatJson(file));
   }
@@ -176,7 +184,8 @@ function isPlace(value: unknown): value is Place {
 
 function isConsumer(value: unknown): value is Consumer {
   if (!isPlainObject(value)) return false;
-  const { pid, token, expiresAt, host, bootId } = value;
+  const { pid, thread = 0, token, expiresAt, host, bootId } = value;
   const texts = [token, expiresAt, host, bootId];
-  return Number.isSafeInteger(pid) && texts.every((text) => typeof text === "string");
+  const areNumbers = [pid, thread].every((one) => Number.isSafeInteger(one));
+  return areNumbers && texts.every((text) => typeof text === "string");
 }

@@ -1,8 +1,8 @@
 /** What a query reads: rows of projections, and the log as FlowForge's tables show it. */
 
 import { LOG_COLUMNS, type LOG_TABLES } from "../model/flowforge-tables.ts";
-import { badField, countOrAll, requireInput, requireText } from "../model/given.ts";
-import { isPlainObject, ownValue, shown } from "../model/json-values.ts";
+import { badField, countOrAll, requireInput, requireNames, requireText } from "../model/given.ts";
+import { isPlainObject, shown } from "../model/json-values.ts";
 import type { TableSchema } from "../model/projection-schema.ts";
 import {
   QueryBudget,
@@ -27,6 +27,7 @@ export interface TableSource {
 }
 
 const DOING = "Cannot run the query";
+const NAMES = ["sql", "params", "signal", "timeoutMs", "maxRows", "maxSteps", "engine"];
 const MAX_MS = 10_000;
 const MAX_ROWS = 100_000;
 const MAX_STEPS = 5_000_000;
@@ -43,6 +44,7 @@ export function queryGiven(
   engine: QueryEngine;
 } {
   const given = requireInput(DOING, input);
+  requireNames(DOING, given, NAMES);
   const sql = requireText(DOING, "sql", given["sql"]);
   const limits = {
     maxMs: countOrAll(DOING, "timeoutMs", given["timeoutMs"]) ?? MAX_MS,
@@ -54,8 +56,17 @@ export function queryGiven(
     throw badField(DOING, "signal", `must be an AbortSignal, not ${shown(signal)}`);
   }
   const budget = new QueryBudget(limits, monotonicMs, signal);
-  const engine = (given["engine"] as QueryEngine | undefined) ?? squirrelingEngine;
-  return { sql, params: paramsGiven(given["params"] ?? []), budget, nowMs: nowMs(), engine };
+  const engine = engineGiven(given["engine"]);
+  const { params = [] } = given;
+  return { sql, params: paramsGiven(params), budget, nowMs: nowMs(), engine };
+}
+
+function engineGiven(engine: unknown = squirrelingEngine): QueryEngine {
+  const isObject = typeof engine === "object" && engine !== null;
+  if (isObject && "query" in engine && typeof engine.query === "function") {
+    return engine as QueryEngine;
+  }
+  throw badField(DOING, "engine", `must be an engine, such as sqlJsEngine(), not ${shown(engine)}`);
 }
 
 function paramsGiven(params: unknown): SqlValue[] | Record<string, SqlValue> {
@@ -93,20 +104,34 @@ export function rowTable(
     name: column.name,
     affinity: affinityOf(column.type),
   }));
-  const known = new Set(columns.map((column) => column.name));
-  if (columns.length === 0) known.add("id");
-  if (columns.length === 0) columns.push({ name: "id", affinity: "none" });
-  for (const { row } of rows) {
+  const places = placesOf(columns, rows);
+  const values = rows.map(({ row }) => {
+    const cells = Array.from<SqlValue>({ length: columns.length }).fill(null);
     for (const column of Object.keys(row)) {
-      if (known.has(column)) continue;
-      known.add(column);
-      columns.push({ name: column, affinity: "none" });
+      cells[places.get(column) ?? 0] = sqlValue(row[column]);
     }
-  }
-  const values = rows.map(({ row }) =>
-    columns.map((column) => sqlValue(ownValue(row, column.name))),
-  );
+    return cells;
+  });
   return { name, columns, rows: values };
+}
+
+/** Where each column of some rows stands; those that no declaration names are added. */
+function placesOf(columns: QueryColumn[], rows: readonly RowFile[]): Map<string, number> {
+  const places = new Map<string, number>();
+  // SQL does not look at the case of columns: of several spellings the first is their name.
+  const folded = new Map(columns.map((column, at) => [column.name.toLowerCase(), at]));
+  const add = (column: string): void => {
+    const name = column.toLowerCase();
+    const place = folded.get(name) ?? columns.push({ name: column, affinity: "none" }) - 1;
+    folded.set(name, place);
+    places.set(column, place);
+  };
+  const isOfId = rows.length === 0 || rows.some(({ row }) => Object.hasOwn(row, "id"));
+  if (columns.length === 0 && isOfId) add("id");
+  for (const { row } of rows) {
+    for (const column of Object.keys(row)) if (!places.has(column)) add(column);
+  }
+  return places;
 }
 
 /** A time is a text that compares as one. */

@@ -5,8 +5,8 @@
 
 import { FlowError } from "../errors.ts";
 import { FLOWFORGE_TABLES, LOG_TABLES } from "../model/flowforge-tables.ts";
-import { badField, requireInput, requireWord } from "../model/given.ts";
-import { copyJson, ownValue, shown } from "../model/json-values.ts";
+import { badField, requireInput, requireNames, requireWord } from "../model/given.ts";
+import { copyJson, ownValue, setOwn, shown } from "../model/json-values.ts";
 import {
   identifierProblem,
   keyColumnOf,
@@ -15,6 +15,7 @@ import {
   rowGiven,
   rowKey,
   rowProblems,
+  speltAs,
   uniqueValue,
   withDefaults,
   type ProjectionRow,
@@ -25,7 +26,7 @@ import { ulidBehind } from "../model/ulid.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { requireBearable, tooLarge } from "./call-size.ts";
 import type { StoreContext } from "./context.ts";
-import type { QueryEngine } from "../query/query-engine.ts";
+import type { QueryEngine, QueryResult } from "../query/query-engine.ts";
 import { logTable, namesIn, queryGiven, rowTable } from "./projection-queries.ts";
 import { TableRows, tablesIn, type RowFile } from "./projection-rows.ts";
 
@@ -128,7 +129,9 @@ export class Projections {
    * column; `CORRUPT` when the file of a row cannot be used.
    */
   async upsert(input: UpsertRowsInput): Promise<Record<string, unknown>[]> {
-    const { table: name, rows, mode = "merge" } = requireInput(`${UPSERTING} a table`, input);
+    const given = requireInput(`${UPSERTING} a table`, input);
+    requireNames(WRITING, given, ["table", "rows", "mode"]);
+    const { table: name, rows, mode = "merge" } = given;
     const table = this.#requireWritable(UPSERTING, requireTableName(WRITING, name));
     requireWord(`${UPSERTING} ${table}`, "mode", mode, MODES);
     if (!Array.isArray(rows)) {
@@ -166,11 +169,12 @@ export class Projections {
    */
   async truncate(input: { readonly table: string }): Promise<number> {
     const doing = "Cannot empty the table";
-    const table = this.#requireWritable(doing, requireInput(doing, input)["table"]);
+    requireNames(doing, requireInput(doing, input), ["table"]);
+    const table = this.#requireWritable(doing, input.table);
     const at = toIso(this.#context.nowMs());
     const commit = this.#context.storage.commit((write) => {
       const rows = this.#rows(table);
-      const living = rows.list(write);
+      const living = rows.all(write);
       for (const row of living) rows.remove(write, row, at);
       return living.length;
     });
@@ -214,12 +218,27 @@ export class Projections {
    * The rows of one read-only SELECT, over the state of one commit; in a transaction over its own.
    * Beside the tables of rows there are `events` and `snapshots`, which show the log. Objects and
    * lists in rows are JSON texts to SQL, `true` and `false` are 1 and 0. README says what of SQL
-   * there is; an answer is SQLite's, or the query is refused.
+   * there is; an answer is SQLite's, or the query is refused. Of columns of one name the last counts.
    *
    * @throws FlowError `BAD_REQUEST` for what is no such SELECT, with `context.position` from 0, and
    * for more than its budget; `ABORTED` by its signal.
    */
   async query(input: QueryInput): Promise<Record<string, unknown>[]> {
+    const { columns, rows } = await this.queryResult(input);
+    return rows.map((values) => {
+      const row = {};
+      for (const [at, column] of columns.entries()) setOwn(row, column, values[at] ?? null);
+      return row;
+    });
+  }
+
+  /**
+   * What {@link query} gives, as lists: with the names of all columns, also of two that bear one
+   * name and of a result without rows.
+   *
+   * @throws FlowError as `query` does.
+   */
+  async queryResult(input: QueryInput): Promise<QueryResult> {
     const { engine, ...query } = queryGiven(input, this.#context.storage.options);
     const { storage } = this.#context;
     const tables = await storage.read((view) => {
@@ -237,7 +256,7 @@ export class Projections {
   }
 
   #rows(table: string): TableRows {
-    return new TableRows(this.#context.findings, table, keyColumnOf(this.#schema(table)));
+    return new TableRows(this.#context.findings, table, this.#schema(table));
   }
 
   #schema(table: string): TableSchema | null {
@@ -291,7 +310,7 @@ class RowChange {
       const before = this.#rows.file(write, one.key);
       const isThere = before !== null && !before.isRemoved;
       const row = isThere
-        ? { ...before.row, ...one.row }
+        ? { ...before.row, ...speltAs(before.row, one.row) }
         : withDefaults(this.#schema, one.row, this.#now);
       this.#requireWhole(row, one);
       for (const { columns, owner } of owners.others(one.key, row)) {
@@ -323,7 +342,7 @@ class RowChange {
   }
 
   #living(write: Writing): RowFile[] {
-    return (this.#schema?.unique ?? []).length === 0 ? [] : this.#rows.list(write);
+    return (this.#schema?.unique ?? []).length === 0 ? [] : this.#rows.all(write);
   }
 
   #requireWhole(row: ProjectionRow, { at, key }: Prepared): void {

@@ -56,7 +56,7 @@ describe("flowstore query", () => {
       { ...ROWS[2], config: null },
     ]);
     assert.equal(await printed(shell, "SELECT id FROM plans WHERE 0"), "No rows\n");
-    assert.equal(await printed(shell, "SELECT id FROM plans WHERE 0", "--format", "csv"), "");
+    assert.equal(await printed(shell, "SELECT id FROM plans WHERE 0", "--format", "csv"), "id\n");
   });
 
   test("takes values by place and by name, and the SQL from standard input", async (t) => {
@@ -68,7 +68,7 @@ describe("flowstore query", () => {
     const input = "SELECT id, :text AS text\nFROM plans -- all\nWHERE runs = :least;\n";
     const { data, meta } = await shell.json(named, { input });
     assert.deepEqual(data, [{ id: "w2", text: "3" }]);
-    assert.deepEqual(meta, { count: 1 });
+    assert.deepEqual(meta, { count: 1, columns: ["id", "text"] });
     const mixed = await shell.json(["query", like, "--param", ":a=1", "--param", "2"]);
     assert.equal(mixed.error.code, "BAD_REQUEST");
   });

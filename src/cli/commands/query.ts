@@ -40,7 +40,7 @@ export const query: Command = {
     "flowstore query - --param :status=failed --json < failed-runs.sql",
   ],
   data: {
-    text: "a list of rows, an object each; meta.count says how many",
+    text: "a list of rows, an object each, in which of two columns of one name the last counts; meta has count, and in columns the names of all",
     schema: listOf(objectOf({})),
   },
   async run(context) {
@@ -51,20 +51,24 @@ export const query: Command = {
     const limits = limitsOf(context);
     const sql = await readText(context.positionals[0] ?? "");
     const store = await context.openStore("read");
-    const rows = await store.projections.query({
+    const { columns, rows } = await store.projections.queryResult({
       sql,
       params,
       signal: context.signal,
       engine: engine === "own" ? undefined : (await import("../../index.ts")).sqlJsEngine(),
       ...limits,
     });
+    const data = rows.map((row) => {
+      return Object.fromEntries(columns.map((name, at) => [name, row[at]] as const));
+    });
     return {
-      data: rows,
-      meta: { count: rows.length },
+      data,
+      meta: { count: rows.length, columns },
       text: async () => {
         const { renderCsv, renderJson, renderRows } = await import("../render/query-rows.ts");
-        if (format === "json") return renderJson(rows);
-        return format === "csv" ? renderCsv(rows) : renderRows(rows, context.terminal);
+        if (format === "json") return renderJson(data);
+        if (format === "csv") return renderCsv(columns, rows);
+        return renderRows(columns, rows, context.terminal);
       },
     };
   },

@@ -3,19 +3,21 @@ import { renderTable, type Column } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import { lineOf } from "./value-text.ts";
 
-type Row = Readonly<Record<string, unknown>>;
+type Names = readonly string[];
+/** In the order of the names. */
+type Row = readonly unknown[];
 
 /** A column is cut no further than that. */
 const MIN_WIDTH = 8;
 
-export function renderRows(rows: readonly Row[], terminal: Terminal): string {
+export function renderRows(names: Names, rows: readonly Row[], terminal: Terminal): string {
   if (rows.length === 0) return "No rows";
-  const columns = columnsOf(rows).map((name): Column<Row> => {
-    const values = rows.map((row) => row[name]);
+  const columns = names.map((name, at): Column<Row> => {
+    const values = rows.map((row) => row[at]);
     const areNumbers = values.every((value) => value === null || typeof value === "number");
     return {
       title: name,
-      cell: (row) => (row[name] === null ? "" : lineOf(row[name])),
+      cell: (row) => (row[at] === null ? "" : lineOf(row[at])),
       align: areNumbers ? "right" : "left",
       minWidth: MIN_WIDTH,
     };
@@ -24,7 +26,7 @@ export function renderRows(rows: readonly Row[], terminal: Terminal): string {
 }
 
 /** One row a line. */
-export function renderJson(rows: readonly Row[]): string {
+export function renderJson(rows: readonly Readonly<Record<string, unknown>>[]): string {
   if (rows.length === 0) return "[]";
   return `[\n${rows.map((row) => `  ${JSON.stringify(row)}`).join(",\n")}\n]`;
 }
@@ -33,14 +35,8 @@ export function renderJson(rows: readonly Row[]): string {
  * As RFC 4180 says, with a line of names and lines that end in a newline alone; NULL is an empty
  * field, and an empty text a quoted one.
  */
-export function renderCsv(rows: readonly Row[]): string {
-  const names = columnsOf(rows);
-  const lines = rows.map((row) => names.map((name) => csvField(row[name])).join(","));
-  return [names.map(csvField).join(","), ...lines].join("\n");
-}
-
-function columnsOf([first]: readonly Row[]): string[] {
-  return Object.keys(first ?? {});
+export function renderCsv(names: Names, rows: readonly Row[]): string {
+  return [names, ...rows].map((row) => row.map(csvField).join(",")).join("\n");
 }
 
 function csvField(value: unknown): string {
