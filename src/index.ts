@@ -196,12 +196,8 @@ export type {
 export { TIMELINE_STATES, timelineOf } from "./model/workflow-timeline.ts";
 export type { TimelineSource, TimelineStep } from "./model/workflow-timeline.ts";
 export type { Change, ExecutionPatch, RetryPolicy } from "./model/workflow-decisions.ts";
-export type {
-  Advanced,
-  AdvanceInput,
-  ClaimExecutionOptions,
-  ExecutionLease,
-} from "./stores/workflow-changes.ts";
+export type { Advanced, AdvanceInput } from "./stores/workflow-changes.ts";
+export type { ClaimExecutionOptions, ExecutionLease, HeldLease } from "./stores/workflow-leases.ts";
 export type { StoredLease } from "./stores/workflow-records.ts";
 export type { ExecutionPage, ExecutionPageOptions } from "./stores/workflow-pages.ts";
 export type {

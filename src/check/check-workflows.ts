@@ -7,13 +7,6 @@ import type { Writing } from "../storage/view.ts";
 import { WorkflowDamage } from "../stores/workflow-damage.ts";
 import type { Sight } from "./sight.ts";
 
-/** Findings that putting right a name of the index mends. */
-export const BY_INDEX: ReadonlySet<string> = new Set([
-  "index-missing",
-  "index-stale",
-  "index-damaged",
-]);
-
 /** Every problem; it reads the whole history of each execution, so `check` alone looks for them. */
 export function findWorkflowProblems({ storage, view }: Sight): Finding[] {
   return new WorkflowDamage(storage, view).all();

@@ -17,7 +17,7 @@ import { patchJson } from "../storage/json-text.ts";
 import { BACKUP, FEATURES, folderOf, foldersOf, inFolder, nameOf } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Writing } from "../storage/view.ts";
-import { BY_INDEX, mendIndex } from "./check-workflows.ts";
+import { mendIndex } from "./check-workflows.ts";
 import { featureFilesOf, sightOf, type FeatureFile } from "./sight.ts";
 import { acknowledgement, unexplainedStates } from "./unexplained.ts";
 
@@ -36,6 +36,9 @@ export interface RepairReport {
   /** The folder under the root with what the changed files held before; `null` when none was changed. */
   readonly backup: string | null;
 }
+
+/** Findings that putting right a name of the index mends. */
+const BY_INDEX: ReadonlySet<string> = new Set(["index-missing", "index-stale", "index-damaged"]);
 
 /** Findings about whole files that `init` writes. */
 const BY_INIT: ReadonlySet<string> = new Set(["manifest", "managed-block", "schema-file"]);

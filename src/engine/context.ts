@@ -6,37 +6,33 @@
 import { FlowError } from "../errors.ts";
 import { badField } from "../model/given.ts";
 import { shown } from "../model/json-values.ts";
-import {
-  requireIdentifier,
-  requireRetry,
-  retryDelayMs,
-  triesOf,
-  type RetryPolicy,
-} from "../model/workflow-decisions.ts";
+import { requireIdentifier, requireRetry, triesOf } from "../model/workflow-decisions.ts";
 import {
   historyOf,
+  kindOf,
   UNKNOWN_STEP,
   waitIn,
   waitText,
   type StepHistory,
+  type StepKind,
   type WaitKind,
 } from "../model/workflow-steps.ts";
-import type { GivenCheckpoint, WorkflowTimer } from "../model/workflows.ts";
-import type { AdvanceInput } from "../stores/workflow-changes.ts";
+import type { StepCheckpoint } from "../model/workflows.ts";
+import { decoded, LAST_MS, timerOf, tried, type Outcome } from "./attempts.ts";
+import { Deliveries } from "./deliveries.ts";
 import type { RunningExecution } from "./execution.ts";
-import { jsonOf, payloadOf } from "./json.ts";
+import { payloadOf } from "./json.ts";
 import type { StepAttempt, StepOptions, WaitSignalOptions, WorkflowContext } from "./options.ts";
-import { BodyStopped } from "./stopped.ts";
+import { BodyStopped, IN_TRANSACTION } from "./stopped.ts";
 
 const TIMED_OUT = "No signal came in time";
-/** The last moment that a text of ISO 8601 can name with a year of four digits. */
-const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 
 /** {@link WorkflowContext} over the history of one execution. */
 export class BodyContext implements WorkflowContext {
   readonly executionId: string;
   readonly #run: RunningExecution;
   readonly #history: Map<number, StepHistory>;
+  readonly #deliveries = new Deliveries();
   #next = 0;
 
   constructor(run: RunningExecution) {
@@ -61,6 +57,8 @@ export class BodyContext implements WorkflowContext {
     return handled(this.#waitSignal(name, options));
   }
 
+  // ---- steps ---------------------------------------------------------------------------------
+
   async #step<T>(
     name: string,
     action: (attempt: StepAttempt) => T | Promise<T>,
@@ -69,153 +67,110 @@ export class BodyContext implements WorkflowContext {
     const doing = `Cannot run the step ${String(name)}`;
     if (typeof action !== "function") throw badField(doing, "action", "must be a function");
     const retry = requireRetry(doing, options.retry);
-    const { index, past } = this.#begin(name);
-    if (past.completed !== null) {
-      const { outputData, stepName, attempt } = past.completed;
-      const value = decoded(outputData, options);
-      this.#compensable(index, { stepName, attempt }, value, options);
-      return value;
+    const { index, past } = this.#begin(name, "action");
+    const { completed, failed } = past;
+    if (completed !== null) {
+      const value = decoded(completed.outputData, options);
+      this.#compensable(index, completed, value, options);
+      return this.#given(completed, value);
     }
-    if (past.failures >= triesOf(retry)) throw failedBefore(name, past);
-    const { value, attempt } = await this.#try(name, index, past, { action, options, retry });
-    this.#compensable(index, { stepName: name, attempt }, value, options);
-    return value;
+    if (failed !== null && past.failures >= triesOf(retry)) {
+      await this.#given(failed, null);
+      throw new Error(failed.errorMessage ?? `Step ${name} failed`);
+    }
+    await this.#refuseNew();
+    const attempt = this.#tried({ name, index, past, action, options, retry });
+    const outcome = await this.#run.attempt(attempt, options.compensate !== undefined);
+    await this.#deliveries.turn(outcome.id);
+    if ("error" in outcome) throw outcome.error;
+    return outcome.value;
+  }
+
+  /** What can be taken back is known as soon as it is recorded. */
+  async #tried<T>(trial: Parameters<typeof tried<T>>[1]): Promise<Outcome<T>> {
+    const outcome = await tried(this.#run, trial);
+    const { name: stepName, index, options } = trial;
+    if ("value" in outcome)
+      this.#compensable(index, { ...outcome, stepName }, outcome.value, options);
+    return outcome;
   }
 
   #compensable<T>(
     index: number,
-    done: { readonly stepName: string; readonly attempt: number },
+    { stepName, attempt }: { readonly stepName: string; readonly attempt: number },
     value: T,
     { compensate }: StepOptions<T>,
   ): void {
     if (compensate === undefined) return;
-    this.#run.compensations.set(index, { ...done, undo: () => compensate(value) });
+    this.#run.compensations.set(index, { stepName, attempt, undo: () => compensate(value) });
   }
 
-  async #try<T>(
-    name: string,
-    index: number,
-    past: StepHistory,
-    { action, options, retry }: Trial<T>,
-  ): Promise<{ readonly value: T; readonly attempt: number }> {
-    const run = this.#run;
-    const idempotencyKey = keyOf(run.id, index, past);
-    const compensateRef = options.compensate === undefined ? null : name;
-    let { failures } = past;
-    if (failures > 0) await this.#waitForRetry(index);
-    for (let attempt = past.attempts + 1; ; attempt += 1) {
-      const own = { stepName: name, stepIndex: index, attempt, idempotencyKey, compensateRef };
-      const begun = { ...own, startedAt: run.now };
-      await this.#record({ ...begun, status: "INTENT" }, { patch: { currentStep: index } });
-      let value: T;
-      try {
-        value = await action({ attempt, idempotencyKey });
-      } catch (error) {
-        // Whatever an action throws counts as its failure.
-        failures += 1;
-        const isLast = failures >= triesOf(retry);
-        await this.#failed({ ...begun, status: "FAILED" }, error, isLast ? null : retry, failures);
-        if (isLast) throw error;
-        await this.#waitForRetry(index);
-        continue;
-      }
-      return { value: await this.#completed(begun, value, options), attempt };
-    }
+  /** What is recorded, when it is its turn. */
+  async #given<T>(row: StepCheckpoint, value: T): Promise<T> {
+    await this.#deliveries.turn(row.id ?? 0);
+    return value;
   }
 
-  /**
-   * Records a result, and gives it as a later run will see it.
-   *
-   * @throws FlowError `BAD_REQUEST` for one that cannot be recorded: the step has failed, and is
-   * not tried again, for what it did is done.
-   */
-  async #completed<T>(begun: StepRow, value: T, options: StepOptions<T>): Promise<T> {
-    const run = this.#run;
-    try {
-      const outputData = encoded(value, options);
-      const seen = decoded(outputData, options);
-      const done = { ...begun, status: "COMPLETED" as const, outputData, completedAt: run.now };
-      await this.#record(done, { patch: { currentStep: begun.stepIndex } });
-      return seen;
-    } catch (error) {
-      // An error of the caller's own `serialize`, or a result that no record can hold.
-      if (run.stopped === null) await this.#failed({ ...begun, status: "FAILED" }, error, null, 0);
-      throw error;
-    }
-  }
-
-  async #failed(
-    row: StepRow & { readonly status: "FAILED" },
-    error: unknown,
-    retry: RetryPolicy | null,
-    failures: number,
-  ): Promise<void> {
-    const run = this.#run;
-    const { formatError, random, clock } = run.settings;
-    const failed = { ...row, errorMessage: formatError(error), completedAt: run.now };
-    if (retry === null) return this.#record(failed, {});
-    const atMs = clock() + retryDelayMs(retry, failures, random());
-    await this.#record(failed, { timers: [this.#timer(row, atMs, "PENDING")] });
-  }
-
-  /** The time of the next try is on disk: a crash neither shortens nor renews it. */
-  async #waitForRetry(index: number): Promise<void> {
-    const run = this.#run;
-    const { timers } = await run.look(() => run.settings.store.history(run.id));
-    const id = this.#timerId(index);
-    const timer = timers.find((one) => one.workflowTimerId === id && one.status === "PENDING");
-    if (timer === undefined) return;
-    const atMs = Date.parse(timer.fireAt);
-    while (run.settings.clock() < atMs) await run.pause(atMs, run.wakes);
-    await run.record({ timers: [{ ...timer, status: "FIRED" }] });
-  }
+  // ---- sleeps and signals --------------------------------------------------------------------
 
   async #sleep(name: string, ms: number): Promise<void> {
     requireWait("ms", ms);
-    const { index, past } = this.#begin(name);
-    if (past.completed !== null) return;
+    const { index, past } = this.#begin(name, "sleep");
+    if (past.completed !== null) return this.#given(past.completed, undefined);
+    await this.#refuseNew();
     const run = this.#run;
-    const { row, untilMs } = await this.#open(name, index, past, { kind: "sleep", ms });
+    const wait = await this.#open(name, index, past, { kind: "sleep", ms });
+    const { untilMs } = wait;
     while (run.settings.clock() < untilMs) await run.pause(untilMs, run.wakes);
-    const done = { ...row, status: "COMPLETED" as const };
-    const timers = [this.#timer(done, untilMs, "FIRED")];
-    await this.#record({ ...done, completedAt: run.now }, { timers, to: run.statusAfter(-1) });
+    await this.#deliveries.turn(await this.#close(wait, { status: "COMPLETED" }));
   }
 
   async #waitSignal(name: string, { timeoutMs }: WaitSignalOptions): Promise<unknown> {
     if (timeoutMs !== undefined) requireWait("timeoutMs", timeoutMs);
-    const { index, past } = this.#begin(name);
-    if (past.completed !== null) return payloadOf(past.completed.outputData);
-    if (past.failed !== null) throw timedOut(this.executionId, name);
+    const { index, past } = this.#begin(name, "signal");
+    const { completed, failed } = past;
+    if (completed !== null) return this.#given(completed, payloadOf(completed.outputData));
+    if (failed !== null) {
+      await this.#given(failed, null);
+      throw timedOut(this.executionId, name);
+    }
+    await this.#refuseNew();
     const run = this.#run;
-    const wait = { kind: "signal", ms: timeoutMs ?? null } as const;
-    const { row, untilMs } = await this.#open(name, index, past, wait);
+    const wait = await this.#open(name, index, past, { kind: "signal", ms: timeoutMs ?? null });
+    const { untilMs } = wait;
     for (;;) {
       const { wakes } = run;
-      const taken = await this.#take(name, row, untilMs);
-      if (taken !== undefined) return taken;
+      const taken = await this.#take(name, wait);
+      if (taken !== null) {
+        await this.#deliveries.turn(taken.id);
+        return taken.payload;
+      }
       if (run.settings.clock() >= untilMs) break;
       await run.pause(untilMs, wakes);
     }
-    const failed = { ...row, status: "FAILED" as const, errorMessage: TIMED_OUT };
-    const timers = [this.#timer(row, untilMs, "FIRED")];
-    await this.#record({ ...failed, completedAt: run.now }, { timers, to: run.statusAfter(-1) });
+    const id = await this.#close(wait, { status: "FAILED", errorMessage: TIMED_OUT });
+    await this.#deliveries.turn(id);
     throw timedOut(this.executionId, name);
   }
 
-  async #take(signalName: string, row: WaitRow, untilMs: number): Promise<unknown> {
+  /** The oldest signal, with the id under which it is recorded; `null` while there is none. */
+  async #take(
+    signalName: string,
+    { row, untilMs }: OpenWait,
+  ): Promise<{ id: number; payload: unknown } | null> {
     const run = this.#run;
     const { store } = run.settings;
     const waiting = await run.look(() => store.loadPendingSignals(run.id, { signalName }));
-    if (waiting.length === 0) return undefined;
+    if (waiting.length === 0) return null;
     const own = { ...row, workflowExecutionId: run.id, status: "COMPLETED" as const };
     const checkpoint = { ...own, completedAt: run.now };
     const to = run.statusAfter(-1);
-    const timers = untilMs === Infinity ? [] : [this.#timer(row, untilMs, "CANCELLED")];
-    const { signal } = await run.record({ to, timers, consume: { signalName, checkpoint } });
-    if (signal !== null) return payloadOf(signal.payload);
+    const timers = untilMs === Infinity ? [] : [timerOf(run, row, untilMs, "CANCELLED")];
+    const change = { to, timers, consume: { signalName, checkpoint } };
+    const { signal, checkpoints } = await run.record(change);
+    if (signal !== null) return { id: checkpoints[0]?.id ?? 0, payload: payloadOf(signal.payload) };
     run.statusAfter(1);
-    return undefined;
+    return null;
   }
 
   /** Records that it waits, and until when; once. */
@@ -224,7 +179,7 @@ export class BodyContext implements WorkflowContext {
     index: number,
     past: StepHistory,
     { kind, ms }: { readonly kind: WaitKind; readonly ms: number | null },
-  ): Promise<{ readonly row: WaitRow; readonly untilMs: number }> {
+  ): Promise<OpenWait> {
     const run = this.#run;
     const wakeAt = waitIn(past.open)?.wakeAt;
     const untilMs = wakeAt === undefined ? this.#endOf(ms) : parsedEnd(wakeAt);
@@ -237,10 +192,11 @@ export class BodyContext implements WorkflowContext {
       inputData: waitText({ kind, wakeAt: textOf(untilMs) }),
     };
     const status = run.statusAfter(1);
-    const timers = untilMs === Infinity ? [] : [this.#timer(row, untilMs, "PENDING")];
+    const timers = untilMs === Infinity ? [] : [timerOf(run, row, untilMs, "PENDING")];
     if (wakeAt === undefined) {
-      const change = { timers, to: status, patch: { currentStep: index } };
-      await this.#record({ ...row, status: "INTENT" }, change);
+      const intent = { ...row, workflowExecutionId: run.id, status: "INTENT" as const };
+      const patch = { currentStep: index };
+      await run.record({ timers, to: status, patch, checkpoints: [intent] });
     } else if (run.execution.status !== status) {
       // Also where it runs again after its end, which cancelled the timer.
       await run.record({ to: status, timers });
@@ -248,71 +204,71 @@ export class BodyContext implements WorkflowContext {
     return { row, untilMs };
   }
 
+  /** Records that it waits no more. @returns the id of that. */
+  async #close(
+    { row, untilMs }: OpenWait,
+    end: { readonly status: "COMPLETED" | "FAILED"; readonly errorMessage?: string },
+  ): Promise<number> {
+    const run = this.#run;
+    const checkpoint = { ...row, ...end, workflowExecutionId: run.id, completedAt: run.now };
+    const timers = [timerOf(run, row, untilMs, "FIRED")];
+    const to = run.statusAfter(-1);
+    const { checkpoints } = await run.record({ timers, to, checkpoints: [checkpoint] });
+    return checkpoints[0]?.id ?? 0;
+  }
+
   #endOf(ms: number | null): number {
     if (ms === null || ms === Infinity) return Infinity;
     return Math.min(this.#run.settings.clock() + ms, LAST_MS);
   }
 
-  #begin(name: string): { index: number; past: StepHistory } {
+  // ---- the order -----------------------------------------------------------------------------
+
+  #begin(name: string, kind: StepKind): { index: number; past: StepHistory } {
     requireIdentifier("Cannot run the step", "name", name);
     const run = this.#run;
+    if (run.shared.acting.getStore() === run) throw misplaced(name, kind, INSIDE_ACTION);
+    if (run.settings.store.isInTransaction) throw misplaced(name, kind, IN_TRANSACTION);
     run.refuseStopped();
     const index = this.#next;
     this.#next += 1;
     const past = this.#history.get(index) ?? UNKNOWN_STEP;
     const before = past.completed ?? past.failed ?? past.open;
-    if (before !== null && before.stepName !== name) this.#mismatch(index, before.stepName, name);
-    if (run.onlyReplays && past.completed === null && past.failed === null)
-      throw new BodyStopped(run.id, "replayed");
-    if (past.completed === null) run.refuseExpired();
+    if (before !== null && (before.stepName !== name || kindOf(before) !== kind))
+      this.#mismatch(before, `the ${kind} ${name}`);
     return { index, past };
   }
 
-  #mismatch(index: number, was: string, is: string): void {
-    const { settings, id } = this.#run;
-    const message = `Step ${index} of ${id} was ${was} and is now ${is}: the workflow's code changed`;
-    if (settings.onStepNameMismatch === "fail") {
-      throw new FlowError("CONFLICT", message, { context: { id, stepIndex: index, was, is } });
+  /** @throws BodyStopped where only what was done is gathered; FlowError `TIMEOUT`. */
+  async #refuseNew(): Promise<void> {
+    const run = this.#run;
+    if (run.onlyReplays) {
+      // Last of all: branches beside it may have more that is to be gathered.
+      await this.#deliveries.turn(Infinity);
+      throw new BodyStopped(run.id, "replayed");
     }
+    run.refuseExpired();
+  }
+
+  /** The body has ended. @throws FlowError `CONFLICT` where it came to less than is recorded. */
+  endReached(): void {
+    for (const [index, { completed, failed, open }] of this.#history) {
+      const row = completed ?? failed ?? open;
+      if (index < this.#next || row === null) continue;
+      this.#mismatch(row, "none");
+      return;
+    }
+  }
+
+  #mismatch(before: StepCheckpoint, is: string): void {
+    const { settings, id } = this.#run;
+    const { stepIndex } = before;
+    const was = `the ${kindOf(before)} ${before.stepName}`;
+    const message = `Step ${stepIndex} of ${id} was ${was} and is now ${is}: the workflow's code changed`;
+    if (settings.onStepNameMismatch === "fail")
+      throw new FlowError("CONFLICT", message, { context: { id, stepIndex, was, is } });
     settings.onWarning({ executionId: id, kind: "step-name-mismatch", message });
   }
-
-  async #record(
-    row: Omit<GivenCheckpoint, "workflowExecutionId">,
-    change: AdvanceInput,
-  ): Promise<void> {
-    const checkpoint = { ...row, workflowExecutionId: this.executionId };
-    await this.#run.record({ ...change, checkpoints: [checkpoint] });
-  }
-
-  #timerId(index: number): string {
-    return `timer-${this.executionId}-${index}`;
-  }
-
-  #timer(
-    { stepName, stepIndex }: { readonly stepName: string; readonly stepIndex: number },
-    atMs: number,
-    status: WorkflowTimer["status"],
-  ): WorkflowTimer {
-    return {
-      workflowTimerId: this.#timerId(stepIndex),
-      workflowExecutionId: this.executionId,
-      stepName,
-      fireAt: new Date(atMs === Infinity ? 0 : atMs).toISOString(),
-      status,
-      createdAt: this.#run.now,
-    };
-  }
-}
-
-/** The row of an attempt, before it is known how it ends. */
-type StepRow = Omit<GivenCheckpoint, "workflowExecutionId" | "status">;
-
-/** How a step is tried. */
-interface Trial<T> {
-  readonly action: (attempt: StepAttempt) => T | Promise<T>;
-  readonly options: StepOptions<T>;
-  readonly retry: RetryPolicy;
 }
 
 interface WaitRow {
@@ -323,17 +279,18 @@ interface WaitRow {
   readonly inputData: string;
 }
 
+/** A wait that is recorded, and until when. */
+interface OpenWait {
+  readonly row: WaitRow;
+  readonly untilMs: number;
+}
+
 function textOf(untilMs: number): string | null {
   return untilMs === Infinity ? null : new Date(untilMs).toISOString();
 }
 
 function parsedEnd(wakeAt: string | null): number {
   return wakeAt === null ? Infinity : Date.parse(wakeAt);
-}
-
-/** Of what was taken back another one: for whom it was done, it was undone since. */
-function keyOf(id: string, index: number, { undone }: StepHistory): string {
-  return undone === null ? `${id}:${index}` : `${id}:${index}:${undone}`;
 }
 
 /** A body that lets a step go unheeded shall not end the process by its error. */
@@ -348,18 +305,12 @@ function requireWait(field: string, ms: unknown): void {
   throw badField("Cannot wait", field, `must be a number of ms from 0, not ${shown(ms)}`);
 }
 
-function encoded<T>(value: T, { serialize }: StepOptions<T>): string | null {
-  if (value === undefined || value === null) return null;
-  return serialize === undefined ? jsonOf("step's result", value) : serialize(value);
-}
+const INSIDE_ACTION =
+  "inside an action or a compensation: what is recorded does not run again, so a later run would not come by";
 
-function decoded<T>(text: string | null, { deserialize }: StepOptions<T>): T {
-  if (text === null) return null as T;
-  return deserialize === undefined ? (JSON.parse(text) as T) : deserialize(text);
-}
-
-function failedBefore(name: string, { failed }: StepHistory): Error {
-  return new Error(failed?.errorMessage ?? `Step ${name} failed`);
+function misplaced(name: string, kind: StepKind, why: string): FlowError {
+  const message = `Cannot begin the ${kind} ${name} ${why}`;
+  return new FlowError("BAD_REQUEST", message, { context: { name } });
 }
 
 function timedOut(id: string, signalName: string): FlowError {

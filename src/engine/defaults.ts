@@ -4,6 +4,7 @@ import { randomInt, randomUUID } from "node:crypto";
 import { setTimeout as sleepFor } from "node:timers/promises";
 
 import { FlowError } from "../errors.ts";
+import { LONGEST_LEASE_MS } from "../stores/workflow-leases.ts";
 import type { CheckpointStore } from "../stores/workflows.ts";
 import type { DurableEngineOptions, EngineWarning, Settings } from "./options.ts";
 
@@ -11,6 +12,8 @@ const DEFAULT_LEASE_MS = 30_000;
 const DEFAULT_POLL_MS = 100;
 const DEFAULT_MAX_CLAIMS = 100;
 const ERROR_CHARACTERS = 1_000;
+/** Of a caller's own words: with more, that an execution failed could not be recorded. */
+const MOST_CHARACTERS = 1_000_000;
 /** Node takes longer waits for 1 ms. */
 const LONGEST_WAIT_MS = 2 ** 31 - 1;
 const CHANCES = 2 ** 32;
@@ -33,12 +36,13 @@ export function settingsOf(options: DurableEngineOptions, clock: () => number): 
     store,
     workflows,
     owner: options.owner ?? `engine-${randomUUID()}`,
-    leaseMs: positive("leaseMs", options.leaseMs, DEFAULT_LEASE_MS),
+    leaseMs: positive("leaseMs", options.leaseMs, DEFAULT_LEASE_MS, LONGEST_LEASE_MS),
     pollMs: positive("pollMs", options.pollMs, DEFAULT_POLL_MS),
     maxClaims: positive("maxClaims", options.maxClaims, DEFAULT_MAX_CLAIMS),
     onStepNameMismatch: mismatch,
     onWarning: quiet(options.onWarning),
-    formatError: (error) => described(error, options.formatError).replace(HALVES, "\uFFFD"),
+    formatError: (error) =>
+      described(error, options.formatError).slice(0, MOST_CHARACTERS).replace(HALVES, "\uFFFD"),
     clock: options.clock ?? clock,
     sleep: options.sleep ?? sleepUnlessAborted,
     random: options.random ?? (() => randomInt(CHANCES) / CHANCES),
@@ -53,10 +57,15 @@ function storeOf(given: DurableEngineOptions["store"]): CheckpointStore {
   throw bad("store", "must be an open store, or its `workflows`");
 }
 
-function positive(name: string, given: number | undefined, otherwise: number): number {
+function positive(
+  name: string,
+  given: number | undefined,
+  otherwise: number,
+  most = LONGEST_WAIT_MS,
+): number {
   const value = given ?? otherwise;
-  if (typeof value === "number" && value >= 1 && value <= LONGEST_WAIT_MS) return value;
-  throw bad(name, "must be a number from 1");
+  if (typeof value === "number" && value >= 1 && value <= most) return value;
+  throw bad(name, `must be a number from 1 to ${most}`);
 }
 
 function bad(field: string, why: string): FlowError {

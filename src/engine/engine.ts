@@ -1,17 +1,18 @@
 /** The engine: runs bodies so that a crash at any moment loses no finished step. */
 
+import { AsyncLocalStorage } from "node:async_hooks";
+
 import { FlowError, isFlowError } from "../errors.ts";
-import { badField } from "../model/given.ts";
 import { requireIdentifier } from "../model/workflow-decisions.ts";
 import { rowsToRunAgain } from "../model/workflow-steps.ts";
 import type { ExecutionStatus, WorkflowExecution, WorkflowSignal } from "../model/workflows.ts";
-import type { ExecutionLease } from "../stores/workflow-changes.ts";
+import type { ExecutionLease } from "../stores/workflow-leases.ts";
 import { CommitWatch } from "./commit-watch.ts";
-import { CANCELLED_MESSAGE, compensate } from "./compensation.ts";
-import { BodyContext } from "./context.ts";
+import { CANCELLED_MESSAGE } from "./compensation.ts";
 import { settingsOf } from "./defaults.ts";
-import { RunningExecution } from "./execution.ts";
-import { jsonOrNone, payloadOf } from "./json.ts";
+import type { RunningExecution, Shared } from "./execution.ts";
+import { jsonOrNone } from "./json.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
 import type {
   DurableEngineOptions,
   RecoveryReport,
@@ -20,8 +21,10 @@ import type {
   Settings,
   WorkflowBody,
 } from "./options.ts";
-import { failedError, otherType, outcomeOf, stoppedError, unknownType } from "./outcomes.ts";
-import { BodyStopped } from "./stopped.ts";
+import { otherType, outcomeOf, unknownType } from "./outcomes.ts";
+import { IN_TRANSACTION } from "./stopped.ts";
+import { runToItsEnd, type Claimed } from "./run-body.ts";
+import { requireTtl, ttlFrom, ttlOf } from "./time-to-live.ts";
 
 const LIVING: readonly ExecutionStatus[] = ["PENDING", "RUNNING", "SUSPENDED", "COMPENSATING"];
 
@@ -40,13 +43,21 @@ interface Running {
  */
 export class DurableEngine {
   readonly #settings: Settings;
-  readonly #watch: CommitWatch;
+  readonly #shared: Shared;
+  /** Calls under way, which may begin to run something. */
+  readonly #calls = new Set<Promise<unknown>>();
   readonly #running = new Map<string, Running>();
   #isDisposed = false;
 
   constructor(options: DurableEngineOptions) {
-    this.#settings = settingsOf(options, () => Date.now());
-    this.#watch = new CommitWatch(this.#settings.store, this.#settings.pollMs);
+    const settings = settingsOf(options, () => Date.now());
+    this.#settings = settings;
+    this.#shared = {
+      settings,
+      watch: new CommitWatch(settings.store, settings.pollMs),
+      keeper: new LeaseKeeper(settings),
+      acting: new AsyncLocalStorage(),
+    };
   }
 
   /**
@@ -57,7 +68,11 @@ export class DurableEngine {
    * of; `CONFLICT` while another engine runs it; `TIMEOUT` past `ttlMs`; `BAD_REQUEST`.
    */
   async run(type: string, options: RunOptions = {}): Promise<RunResult> {
-    this.#refuseDisposed();
+    this.#refuseToRun();
+    return this.#during(this.#run(type, options));
+  }
+
+  async #run(type: string, options: RunOptions): Promise<RunResult> {
     requireIdentifier("Cannot run the workflow", "type", type);
     if (!Object.hasOwn(this.#settings.workflows, type)) throw unknownType(type);
     const id = options.executionId ?? this.#settings.newId();
@@ -79,7 +94,7 @@ export class DurableEngine {
     const { store } = this.#settings;
     const { execution, created } = await store.createIfAbsent(record, { workflow });
     if (execution.workflowId !== record.workflowId) throw otherType(id, execution.workflowId);
-    return created ? this.#runNew(id) : this.resume(id);
+    return created ? this.#runNew(id) : this.#resume(id);
   }
 
   /** Another engine's `recover` may take it before this one does: then that one's result counts. */
@@ -88,8 +103,9 @@ export class DurableEngine {
     for (;;) {
       const execution = await this.#find(id);
       if (!LIVING.includes(execution.status)) return outcomeOf(execution);
+      const body = await this.#bodyOf(execution);
       const lease = await this.#claimIfFree(id);
-      if (lease !== null) return this.#drive(id, await this.#bodyOf(execution), lease);
+      if (lease !== null) return this.#drive(id, body, lease);
       await sleep(pollMs, NEVER);
       this.#refuseDisposed();
     }
@@ -97,7 +113,11 @@ export class DurableEngine {
 
   /** Runs an execution on from where it is. The same errors as {@link run}; `NOT_FOUND`. */
   async resume(executionId: string): Promise<RunResult> {
-    this.#refuseDisposed();
+    this.#refuseToRun();
+    return this.#during(this.#resume(executionId));
+  }
+
+  async #resume(executionId: string): Promise<RunResult> {
     if (this.#running.has(executionId))
       throw new FlowError("CONFLICT", `Cannot resume ${executionId}: this engine runs it already`);
     const execution = await this.#find(executionId);
@@ -108,8 +128,8 @@ export class DurableEngine {
   }
 
   /**
-   * Ends an execution, wherever it runs. One that has steps to take back is `COMPENSATING` first;
-   * whoever runs it, or recovers it, takes them back.
+   * Ends an execution, wherever it runs: no further step begins. One that has steps to take back, or
+   * is amid one that can be, is `COMPENSATING` first; whoever runs it, or recovers it, takes them back.
    *
    * @returns the execution; a finished one as it is.
    * @throws FlowError `NOT_FOUND`.
@@ -117,15 +137,13 @@ export class DurableEngine {
   async cancel(executionId: string): Promise<WorkflowExecution> {
     const { store } = this.#settings;
     for (;;) {
-      const { execution, checkpoints } = await store.history(executionId);
+      const execution = await this.#find(executionId);
       const { status } = execution;
       if (!LIVING.includes(status) || status === "COMPENSATING") return execution;
-      const isDone = (row: { status: string; compensateRef: string | null }): boolean =>
-        row.status === "COMPLETED" && row.compensateRef !== null;
-      const to = checkpoints.some(isDone) ? "COMPENSATING" : "CANCELLED";
       const patch = { errorMessage: CANCELLED_MESSAGE };
       try {
-        const done = await store.advance(executionId, { from: status, to, patch, endWaits: true });
+        const change = { from: status, cancels: true, patch, endWaits: true };
+        const done = await store.advance(executionId, change);
         this.#running.get(executionId)?.run?.wake();
         return done.execution;
       } catch (error) {
@@ -145,16 +163,12 @@ export class DurableEngine {
   async retry(executionId: string): Promise<WorkflowExecution> {
     const { store, clock } = this.#settings;
     const { execution, checkpoints } = await store.history(executionId);
-    const { ttlExpiresAt, createdAt } = execution;
-    const ttlMs = ttlExpiresAt === null ? null : Date.parse(ttlExpiresAt) - Date.parse(createdAt);
+    const ttlMs = ttlOf(execution);
     const done = await store.advance(executionId, {
       reopens: true,
       to: "PENDING",
       checkpoints: rowsToRunAgain(execution, checkpoints),
-      patch: {
-        errorMessage: null,
-        ttlExpiresAt: ttlMs === null ? null : new Date(clock() + ttlMs).toISOString(),
-      },
+      patch: { errorMessage: null, ...ttlFrom(clock(), ttlMs) },
     });
     return done.execution;
   }
@@ -190,36 +204,50 @@ export class DurableEngine {
 
   /**
    * Takes every execution that is not over and that nobody runs, and runs it on. Does not wait for
-   * them: one that sleeps holds up no other.
+   * them: one that sleeps holds up no other, nor does one that is damaged.
    */
   async recover(): Promise<RecoveryReport> {
-    this.#refuseDisposed();
-    const report = { resumed: [], expired: [], failed: [], held: [] } as RecoveryReport;
+    this.#refuseToRun();
+    return this.#during(this.#recoverAll());
+  }
+
+  async #recoverAll(): Promise<RecoveryReport> {
+    const report: RecoveryReport = { resumed: [], expired: [], failed: [], held: [], damaged: [] };
     const found = await this.#settings.store.loadExecutionsByStatus(LIVING);
-    for (let from = 0; from < found.length; from += CLAIMS_AT_ONCE) {
+    for (let from = 0; from < found.length && !this.#isDisposed; from += CLAIMS_AT_ONCE) {
       const some = found.slice(from, from + CLAIMS_AT_ONCE);
       // Claims made at the same time share the wait for the disk.
-      const kinds = await Promise.all(some.map(async (one) => this.#recoverOne(one)));
+      const kinds = await Promise.all(some.map(async (one) => this.#recoverUsable(one)));
       for (const [at, kind] of kinds.entries())
         report[kind].push(some[at]?.workflowExecutionId ?? "");
     }
     return report;
   }
 
+  /** One that is damaged holds up no other. */
+  async #recoverUsable(execution: WorkflowExecution): Promise<keyof RecoveryReport> {
+    try {
+      return await this.#recoverOne(execution);
+    } catch (error) {
+      if (!isFlowError(error, "CORRUPT")) throw error;
+      this.#told(execution.workflowExecutionId, error);
+      return "damaged";
+    }
+  }
+
   async #recoverOne(execution: WorkflowExecution): Promise<keyof RecoveryReport> {
     const id = execution.workflowExecutionId;
     if (this.#running.has(id)) return "held";
+    const { store, workflows, clock, maxClaims } = this.#settings;
+    const definition = await store.loadWorkflow(execution.workflowId);
+    const type = definition?.workflowType ?? execution.workflowId;
     const lease = await this.#claimIfFree(id);
     if (lease === null) return "held";
     const { ttlExpiresAt, status } = execution;
-    const isOver = ttlExpiresAt !== null && Date.parse(ttlExpiresAt) <= this.#settings.clock();
-    const definition = await this.#settings.store.loadWorkflow(execution.workflowId);
-    const type = definition?.workflowType ?? execution.workflowId;
-    const body = Object.hasOwn(this.#settings.workflows, type)
-      ? this.#settings.workflows[type]
-      : undefined;
+    const isOver = ttlExpiresAt !== null && Date.parse(ttlExpiresAt) <= clock();
+    const body = Object.hasOwn(workflows, type) ? workflows[type] : undefined;
     if (body === undefined) return this.#giveUp(lease, unknownType(type).message);
-    if (lease.claims > this.#settings.maxClaims)
+    if (lease.claims > maxClaims)
       return this.#giveUp(lease, `It was run ${lease.claims - 1} times and never came to its end`);
     // What runs now is not waited for; how it ends is in its record.
     void this.#drive(id, body, lease).catch((error: unknown) => this.#told(id, error));
@@ -238,14 +266,26 @@ export class DurableEngine {
     this.#settings.onWarning({ executionId, kind: "run-failed", message, cause });
   }
 
-  /** Stops what runs, gives its leases back, and refuses later calls. Safe to repeat. */
+  /**
+   * Stops what runs, gives its leases back, and refuses later calls. Actions under way are waited
+   * for, and what they did is recorded; nothing new begins. Safe to repeat.
+   */
   async dispose(): Promise<void> {
     this.#isDisposed = true;
-    const ends = [...this.#running.values()].map(({ run, end }) => {
-      run?.stop("disposed");
-      return end;
-    });
-    await Promise.allSettled(ends);
+    for (const { run } of this.#running.values()) run?.stop("disposed");
+    // What they begin from now on is stopped at once.
+    await Promise.allSettled(this.#calls);
+    await this.idle();
+    this.#shared.acting.disable();
+  }
+
+  async #during<T>(call: Promise<T>): Promise<T> {
+    this.#calls.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#calls.delete(call);
+    }
   }
 
   /** The executions that this engine runs now have ended when this is fulfilled. */
@@ -254,38 +294,23 @@ export class DurableEngine {
   }
 
   /** Known as running from now on, so that nobody waits for it in vain. */
-  async #drive(id: string, body: WorkflowBody, lease: ExecutionLease): Promise<RunResult> {
+  async #drive(id: string, body: WorkflowBody, lease: Claimed): Promise<RunResult> {
     const end = this.#toItsEnd(id, body, lease);
     this.#running.set(id, { run: null, end });
     return end;
   }
 
-  async #toItsEnd(id: string, body: WorkflowBody, lease: ExecutionLease): Promise<RunResult> {
+  async #toItsEnd(id: string, body: WorkflowBody, lease: Claimed): Promise<RunResult> {
+    const known = (run: RunningExecution): void => {
+      const running = this.#running.get(id);
+      if (running !== undefined) running.run = run;
+      if (this.#isDisposed) run.stop("disposed");
+    };
     try {
-      const { execution, checkpoints } = await this.#settings.store.history(id);
-      return await this.#attend(
-        new RunningExecution(this.#settings, execution, lease, checkpoints, this.#watch),
-        body,
-      );
+      return await runToItsEnd(this.#shared, id, body, lease, known);
     } finally {
       this.#running.delete(id);
       await this.#release(lease);
-    }
-  }
-
-  /** Runs a body while its lease is renewed. */
-  async #attend(run: RunningExecution, body: WorkflowBody): Promise<RunResult> {
-    const known = this.#running.get(run.id);
-    if (known !== undefined) known.run = run;
-    if (this.#isDisposed) run.stop("disposed");
-    const kept = run.keepLease();
-    // It is waited for below; until then its end is no unhandled one.
-    kept.catch(() => undefined);
-    try {
-      return await this.#perform(run, body);
-    } finally {
-      run.end();
-      await kept;
     }
   }
 
@@ -296,53 +321,6 @@ export class DurableEngine {
       // A lease that cannot be given back runs out by itself.
       if (!isFlowError(error)) throw error;
     }
-  }
-
-  async #perform(run: RunningExecution, body: WorkflowBody): Promise<RunResult> {
-    try {
-      return { executionId: run.id, result: await this.#resultOf(run, body) };
-    } catch (error) {
-      if (run.stopped === "cancelled") return this.#cancelled(run, body);
-      if (run.stopped !== null) throw stoppedError(run.id, error);
-      throw error;
-    }
-  }
-
-  /** @returns the result as a later look at the execution gives it. */
-  async #resultOf(run: RunningExecution, body: WorkflowBody): Promise<unknown> {
-    try {
-      if (!run.onlyReplays && run.execution.status === "PENDING")
-        await run.record({ to: "RUNNING" });
-      const { inputData } = run.execution;
-      const input = inputData === null ? undefined : payloadOf(inputData);
-      const result = await body(new BodyContext(run), input);
-      if (run.onlyReplays) throw new BodyStopped(run.id, "replayed");
-      run.refuseExpired();
-      const outputData = result === null ? null : jsonOrNone("workflow's result", result);
-      await run.record({ to: "COMPLETED", patch: { outputData }, endWaits: true });
-      return payloadOf(outputData);
-    } catch (error) {
-      // Whatever a body throws ends its execution; what stopped it from outside does not.
-      if (run.stopped !== null) throw error;
-      if (run.onlyReplays) {
-        await compensate(run);
-        throw failedError(run.execution);
-      }
-      const patch = { errorMessage: this.#settings.formatError(error) };
-      const to = run.compensations.size > 0 ? "COMPENSATING" : "FAILED";
-      await run.record({ to, patch, endWaits: true });
-      if (to === "COMPENSATING") await compensate(run);
-      throw error;
-    }
-  }
-
-  /** It was moved from outside: finished there, or to be compensated here. */
-  async #cancelled(run: RunningExecution, body: WorkflowBody): Promise<RunResult> {
-    const { execution, checkpoints } = await this.#settings.store.history(run.id);
-    if (execution.status !== "COMPENSATING") return outcomeOf(execution);
-    const { lease } = run;
-    const again = new RunningExecution(this.#settings, execution, lease, checkpoints, this.#watch);
-    return this.#attend(again, body);
   }
 
   async #find(id: string): Promise<WorkflowExecution> {
@@ -362,7 +340,7 @@ export class DurableEngine {
     return body;
   }
 
-  async #claimIfFree(id: string): Promise<ExecutionLease | null> {
+  async #claimIfFree(id: string): Promise<Claimed | null> {
     try {
       return await this.#claim(id);
     } catch (error) {
@@ -372,23 +350,20 @@ export class DurableEngine {
     }
   }
 
-  async #claim(id: string): Promise<ExecutionLease> {
-    const { owner, leaseMs, store } = this.#settings;
-    return store.claimExecution(id, { owner, leaseMs });
+  async #claim(id: string): Promise<Claimed> {
+    const { owner, leaseMs, store, clock } = this.#settings;
+    const heldUntilMs = clock() + leaseMs;
+    return { ...(await store.claimExecution(id, { owner, leaseMs })), heldUntilMs };
+  }
+
+  #refuseToRun(): void {
+    this.#refuseDisposed();
+    if (this.#settings.store.isInTransaction)
+      throw new FlowError("BAD_REQUEST", `Cannot run workflows ${IN_TRANSACTION}`);
   }
 
   #refuseDisposed(): void {
     if (this.#isDisposed)
       throw new FlowError("CLOSED", "Cannot use the engine: it was disposed of");
   }
-}
-
-/** Long enough for any, and the end stays a date that a text can name. */
-const LONGEST_TTL_MS = 1000 * 365 * 24 * 3_600_000;
-
-/** @throws FlowError `BAD_REQUEST`. */
-function requireTtl(ttlMs: unknown): void {
-  if (typeof ttlMs === "number" && ttlMs >= 0 && ttlMs <= LONGEST_TTL_MS) return;
-  const why = `must be a number of ms from 0 to ${LONGEST_TTL_MS}`;
-  throw badField("Cannot run the workflow", "ttlMs", why);
 }

@@ -30,7 +30,11 @@ export interface DurableEngineOptions {
    * wait at most 1 ms a wait; while nothing changes, nothing runs. Default 100.
    */
   readonly pollMs?: number | undefined;
-  /** An execution that was claimed more often than this fails. Default 100. */
+  /**
+   * An execution that was claimed more often than this fails: claims in a row whose process died
+   * of it, as far as one can tell. Those count no more once a step of it is finished, its lease is
+   * renewed while it waits, or its lease was given back. Default 100.
+   */
   readonly maxClaims?: number | undefined;
   /** What a replay does whose step has another name than before. Default `warn`. */
   readonly onStepNameMismatch?: "warn" | "fail" | undefined;
@@ -95,6 +99,8 @@ export interface RecoveryReport {
   readonly failed: string[];
   /** Run by somebody else, or already by this engine. */
   readonly held: string[];
+  /** Left as they are: `check` tells what is wrong with their files. */
+  readonly damaged: string[];
 }
 
 /** The options with their defaults. */
@@ -110,7 +116,11 @@ export interface WaitSignalOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** What a body works with: what is done through it is remembered. */
+/**
+ * What a body works with: what is done through it is remembered. Several calls may be under way at
+ * a time; their results come in the order in which they were recorded, at each later run too.
+ * Inside an action or a compensation each is `BAD_REQUEST`: a later run would not come by.
+ */
 export interface WorkflowContext {
   /** The execution that runs. */
   readonly executionId: string;

@@ -32,3 +32,7 @@ export class BodyStopped extends FlowError {
     this.why = why;
   }
 }
+
+/** Why nothing is run there. */
+export const IN_TRANSACTION =
+  "inside a transaction: what is done could not be recorded before the transaction ends";

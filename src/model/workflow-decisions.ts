@@ -164,7 +164,9 @@ export function retryDelayMs(policy: RetryPolicy, failures: number, chance: numb
   if (policy.type === "none") return 0;
   if (policy.type === "fixed") return policy.delayMs;
   const { initialDelayMs = 1_000, multiplier = 2, maxDelayMs = 300_000, jitter = 0 } = policy;
-  const delay = Math.min(initialDelayMs * multiplier ** (failures - 1), maxDelayMs);
+  // A power that is beyond all numbers, times zero, would be none.
+  const power = Math.min(multiplier ** (failures - 1), Number.MAX_VALUE);
+  const delay = Math.min(initialDelayMs * power, maxDelayMs);
   return Math.max(0, Math.round(delay * (1 + (chance * 2 - 1) * jitter)));
 }
 

@@ -7,7 +7,7 @@ export interface StepHistory {
   readonly completed: StepCheckpoint | null;
   /** The last attempt that failed; `null` when none did. */
   readonly failed: StepCheckpoint | null;
-  /** How many attempts failed. */
+  /** How many attempts failed; Infinity where the last one allows no other. */
   readonly failures: number;
   /** The number of the last attempt that was begun; 0 before the first. */
   readonly attempts: number;
@@ -30,6 +30,9 @@ export const UNKNOWN_STEP: StepHistory = {
 /** In the input of a row: what was recorded of the step before it counts no more. */
 const AGAIN = JSON.stringify({ again: true });
 
+/** In the input of a row: it failed, and another try would do again what it did. */
+export const FINAL = JSON.stringify({ final: true });
+
 /** What {@link waitText} writes. */
 const WAIT = /^\{"kind":"(sleep|signal)","wakeAt":(?:null|"([^"]+)")\}$/;
 
@@ -49,8 +52,10 @@ function withRow(before: StepHistory, row: StepCheckpoint): StepHistory {
   const attempts = Math.max(before.attempts, row.attempt);
   if (isAgain(row)) return { ...UNKNOWN_STEP, undone: before.undone, attempts };
   if (row.status === "COMPLETED") return { ...before, attempts, completed: row, open: null };
-  if (row.status === "FAILED")
-    return { ...before, attempts, failed: row, failures: before.failures + 1, open: null };
+  if (row.status === "FAILED") {
+    const failures = row.inputData === FINAL ? Infinity : before.failures + 1;
+    return { ...before, attempts, failed: row, failures, open: null };
+  }
   return row.status === "INTENT" ? { ...before, attempts, open: row } : before;
 }
 
@@ -58,6 +63,9 @@ function withRow(before: StepHistory, row: StepCheckpoint): StepHistory {
 export function isAgain({ status, inputData }: StepCheckpoint): boolean {
   return status === "INTENT" && inputData === AGAIN;
 }
+
+/** What a step is, as its row tells. */
+export type StepKind = "action" | WaitKind;
 
 /** What an execution waits for in a step that is no action. */
 export type WaitKind = "sleep" | "signal";
@@ -79,9 +87,25 @@ export function waitIn(row: StepCheckpoint | null): Wait | null {
   return { kind: kind === "sleep" ? kind : "signal", wakeAt: wakeAt ?? null };
 }
 
+export function kindOf(row: StepCheckpoint): StepKind {
+  return waitIn(row)?.kind ?? "action";
+}
+
 /** Whether the attempt that completed a step was taken back. */
 export function isTakenBack({ completed, undone }: StepHistory): boolean {
   return completed !== null && (undone === 0 || undone === completed.attempt);
+}
+
+/**
+ * Whether an execution that ends has something to take back: a step that is done, or one that
+ * somebody is still at.
+ */
+export function mayTakeBack(rows: readonly StepCheckpoint[], isRun: boolean): boolean {
+  return [...historyOf(rows).values()].some((step) => {
+    const { completed, open } = step;
+    if (completed !== null) return completed.compensateRef !== null && !isTakenBack(step);
+    return isRun && open !== null && open.compensateRef !== null;
+  });
 }
 
 /** The input of the row of a compensation: which attempt it took back. */

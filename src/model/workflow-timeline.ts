@@ -62,10 +62,11 @@ export interface TimelineSource {
 export function timelineOf(source: TimelineSource, nowMs: number): TimelineStep[] {
   const { execution, lease } = source;
   const isOver = isTerminal(execution.status);
+  const isTakingBack = execution.status === "COMPENSATING";
   const isRun = !isOver && lease !== null && instantMs(lease.expiresAt) > nowMs;
   return [...historyOf(source.checkpoints)].map(([stepIndex, step]) => {
     const rows = source.checkpoints.filter((row) => row.stepIndex === stepIndex);
-    return stepOf(source, { stepIndex, step, rows, isRun, isOver });
+    return stepOf(source, { stepIndex, step, rows, isRun, isOver, isTakingBack });
   });
 }
 
@@ -75,6 +76,8 @@ interface Look {
   readonly rows: readonly StepCheckpoint[];
   readonly isRun: boolean;
   readonly isOver: boolean;
+  /** Whether what was done is being taken back: nothing waits any more. */
+  readonly isTakingBack: boolean;
 }
 
 function stepOf({ timers }: TimelineSource, look: Look): TimelineStep {
@@ -104,14 +107,17 @@ function stepOf({ timers }: TimelineSource, look: Look): TimelineStep {
 }
 
 function stateOf(
-  { step: { completed, failed, open, attempts }, isRun, isOver }: Look,
+  { step: { completed, failed, open, attempts }, isRun, isOver, isTakingBack }: Look,
   wait: Wait | null,
   timer: WorkflowTimer | undefined,
 ): TimelineStep["state"] {
   if (completed !== null) return "completed";
   if (open !== null) {
     if (isOver) return "interrupted";
-    if (wait !== null) return wait.kind === "sleep" ? "sleeping" : "waiting";
+    if (wait !== null) {
+      if (isTakingBack) return "interrupted";
+      return wait.kind === "sleep" ? "sleeping" : "waiting";
+    }
     return isRun ? "running" : "interrupted";
   }
   if (failed === null) return attempts === 0 ? "interrupted" : "again";

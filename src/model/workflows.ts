@@ -153,6 +153,11 @@ export type GivenSignal = Given<WorkflowSignal, "workflowSignalId" | "payload" |
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** What is handed out shares nothing with what is kept. */
+export function copyOf<T extends object>(value: T | null): T | null {
+  return value === null ? null : { ...value };
+}
+
 /** Whether nothing leads out of a status. */
 export function isTerminal(status: ExecutionStatus): boolean {
   return status === "COMPLETED" || status === "FAILED" || status === "CANCELLED";

@@ -1,11 +1,9 @@
 /** Guarded changes of executions: each is decided and written in one commit. */
 
-import { FlowError } from "../errors.ts";
 import { badField, requireInput, requireText } from "../model/given.ts";
-import { shown } from "../model/json-values.ts";
 import { toIso } from "../model/time.ts";
 import { changed, requirePatch, type Change } from "../model/workflow-decisions.ts";
-import { instantMs } from "../model/workflow-times.ts";
+import { mayTakeBack } from "../model/workflow-steps.ts";
 import {
   checkpointOf,
   isTerminal,
@@ -22,25 +20,14 @@ import type { Reading, Writing } from "../storage/view.ts";
 import type { StoreContext } from "./context.ts";
 import type { WorkflowFiles } from "./workflow-files.ts";
 import { inOrderOfSignals } from "./workflow-orders.ts";
-import type { StoredLease } from "./workflow-records.ts";
+import { noSuch } from "./workflow-errors.ts";
+import { WorkflowLeases } from "./workflow-leases.ts";
 
 /** Ids are numbered under these names, in this clone alone. */
 const CHECKPOINT_KIND = "local:workflow-checkpoint";
 const SIGNAL_KIND = "local:workflow-signal";
-const LEASE_KIND = "local:workflow-lease";
-
-/** The right to run an execution, for a time. */
-export interface ExecutionLease extends StoredLease {
-  readonly workflowExecutionId: string;
-}
-
-/** How one claims. */
-export interface ClaimExecutionOptions {
-  /** A name of one's own among all that run executions. */
-  readonly owner: string;
-  /** In ms. Default 30,000. */
-  readonly leaseMs?: number | undefined;
-}
+/** Behind an id of a caller's own as many are left for those that the store gives. */
+const LAST_OF_CALLERS = 2 ** 52;
 
 /** What changes with an execution, all in one commit. */
 export interface AdvanceInput extends Change {
@@ -52,6 +39,8 @@ export interface AdvanceInput extends Change {
   readonly consume?:
     | { readonly signalName: string; readonly checkpoint: GivenCheckpoint }
     | undefined;
+  /** In place of `to`: `COMPENSATING` where steps are to be taken back, else `CANCELLED`. */
+  readonly cancels?: boolean | undefined;
   /** Timers that wait become `CANCELLED`, signals `EXPIRED`. */
   readonly endWaits?: boolean | undefined;
 }
@@ -64,18 +53,17 @@ export interface Advanced {
   readonly signal: WorkflowSignal | null;
 }
 
-const DEFAULT_LEASE_MS = 30_000;
-const LONGEST_LEASE_MS = 24 * 60 * 60 * 1000;
-
 /** Decides and writes changes within one commit. */
 export class WorkflowChanges {
   readonly #context: StoreContext;
   readonly files: WorkflowFiles;
+  readonly leases: WorkflowLeases;
   readonly checksReferences: boolean;
 
   constructor(context: StoreContext, files: WorkflowFiles, checksReferences: boolean) {
     this.#context = context;
     this.files = files;
+    this.leases = new WorkflowLeases(context, files);
     this.checksReferences = checksReferences;
   }
 
@@ -150,6 +138,8 @@ export class WorkflowChanges {
     const number = given.workflowSignalId;
     // An id of the caller's own is never given to another signal either.
     const next = this.#nextId(write, SIGNAL_KIND, "signal", number === null ? 0 : number - 1);
+    if (number === next && number > LAST_OF_CALLERS)
+      throw badField("Cannot save the signal", "workflowSignalId", "is too large");
     const signal = { ...given, workflowSignalId: number ?? next };
     const waiting = this.files.waitingSignals(write, id);
     const others = waiting.filter((one) => one.workflowSignalId !== signal.workflowSignalId);
@@ -172,9 +162,13 @@ export class WorkflowChanges {
   /** @throws FlowError `NOT_FOUND`, `CONFLICT`, `LOCK_LOST`, `BAD_REQUEST`. */
   advance(write: Writing, id: string, input: JudgedAdvance): Advanced {
     const before = this.find(write, id);
-    if (input.token !== undefined) this.#requireLease(write, id, input.token);
-    const after = changed(before, input, this.#now);
-    if (input.reopens === true) this.#forgetClaims(write, id);
+    const lease = input.token === undefined ? null : this.leases.require(write, id, input.token);
+    const to = input.cancels === true ? this.#endOf(write, id) : input.to;
+    const after = changed(before, { ...input, to }, this.#now);
+    if (input.reopens === true) {
+      this.leases.forgetClaims(write, id);
+      this.#reviveSignals(write, id);
+    }
     const { consume } = input;
     const signal = consume === undefined ? null : this.#consume(write, id, consume);
     if (consume !== undefined && signal === null) {
@@ -190,7 +184,17 @@ export class WorkflowChanges {
     for (const timer of input.timers) this.saveTimer(write, timer);
     if (input.endWaits === true) this.#endWaits(write, id);
     this.files.putExecution(write, after);
+    // What is over is nobody's, and what got further was worth its claim.
+    if (lease !== null && isTerminal(after.status)) this.leases.end(write, id, lease);
+    else if (lease !== null && checkpoints.some((row) => row.status === "COMPLETED"))
+      this.leases.progressed(write, id, lease);
     return { execution: { ...after }, checkpoints, signal };
+  }
+
+  /** Decided within the commit: a step that ends meanwhile is not overlooked. */
+  #endOf(write: Writing, id: string): "CANCELLED" | "COMPENSATING" {
+    const isRun = this.leases.isHeld(write, id);
+    return mayTakeBack(this.files.checkpoints(write, id), isRun) ? "COMPENSATING" : "CANCELLED";
   }
 
   /** The oldest that waits; of any number of waiters exactly one gets it. */
@@ -206,99 +210,18 @@ export class WorkflowChanges {
     return this.saveSignal(write, { ...oldest, status: "DELIVERED" });
   }
 
+  /** What was sent and never taken is taken by the run that begins anew. */
+  #reviveSignals(write: Writing, id: string): void {
+    for (const signal of this.files.all(write, id).signals)
+      if (signal.status === "EXPIRED") this.saveSignal(write, { ...signal, status: "PENDING" });
+  }
+
   #endWaits(write: Writing, id: string): void {
     for (const timer of this.files.waitingTimers(write, id))
       this.saveTimer(write, { ...timer, status: "CANCELLED" });
     for (const signal of this.files.waitingSignals(write, id))
       this.saveSignal(write, { ...signal, status: "EXPIRED" });
   }
-
-  // ---- leases --------------------------------------------------------------------------------
-
-  /** @throws FlowError `NOT_FOUND`; `CONFLICT` when it is held or final. */
-  claim(write: Writing, id: string, options: ClaimExecutionOptions): ExecutionLease {
-    const { owner, leaseMs } = requireClaim(options);
-    const { status } = this.find(write, id);
-    if (isTerminal(status)) {
-      throw new FlowError("CONFLICT", `Cannot claim execution ${id}: it is ${status}`, {
-        context: { kind: "execution", id, status },
-      });
-    }
-    const nowMs = this.#context.nowMs();
-    const held = this.files.lease(write, id);
-    if (held !== null && isLive(held, nowMs)) throw heldBy("claim", id, held);
-    const token = write.nextId(LEASE_KIND, held?.token ?? 0);
-    const claims = (held?.claims ?? 0) + 1;
-    const lease = { owner, token, expiresAt: toIso(nowMs + leaseMs), claims };
-    this.files.putLease(write, id, lease);
-    return { workflowExecutionId: id, ...lease };
-  }
-
-  /** @throws FlowError `LOCK_LOST` when somebody else claimed it, or it is gone. */
-  renew(write: Writing, id: string, token: number, leaseMs: number): ExecutionLease {
-    const held = this.#requireLease(write, id, token);
-    const lease = { ...held, expiresAt: toIso(this.#context.nowMs() + leaseMs) };
-    this.files.putLease(write, id, lease);
-    return { workflowExecutionId: id, ...lease };
-  }
-
-  /** Ends a lease; one that is another's by now stays. @returns whether it was ended. */
-  release(write: Writing, id: string, token: number): boolean {
-    const held = this.files.lease(write, id);
-    if (held?.token !== token) return false;
-    this.files.putLease(write, id, { ...held, expiresAt: toIso(0) });
-    return true;
-  }
-
-  /** What runs again is claimed anew. @throws FlowError `CONFLICT` while somebody still runs it. */
-  #forgetClaims(write: Writing, id: string): void {
-    const held = this.files.lease(write, id);
-    if (held === null) return;
-    if (isLive(held, this.#context.nowMs())) throw heldBy("run", id, held);
-    this.files.putLease(write, id, { ...held, claims: 0 });
-  }
-
-  #requireLease(write: Writing, id: string, token: number): StoredLease {
-    const held = this.files.lease(write, id);
-    if (held?.token === token && instantMs(held.expiresAt) > 0) return held;
-    throw new FlowError("LOCK_LOST", `Cannot go on with execution ${id}: its lease is another's`, {
-      context: { kind: "execution", id, token, holder: held?.owner ?? null },
-      hint: "Nothing of this change was written; whoever holds the lease now goes on.",
-    });
-  }
-}
-
-/** Whether somebody may still act under a lease. */
-export function isLive({ expiresAt }: StoredLease, nowMs: number): boolean {
-  return instantMs(expiresAt) > nowMs;
-}
-
-/** A wait in ms that is one. @throws FlowError `BAD_REQUEST`. */
-export function requireLeaseMs(leaseMs: unknown): number {
-  if (typeof leaseMs === "number" && leaseMs >= 1 && leaseMs <= LONGEST_LEASE_MS) return leaseMs;
-  const why = `must be 1 to ${LONGEST_LEASE_MS} ms, not ${shown(leaseMs)}`;
-  throw badField("Cannot claim the execution", "leaseMs", why);
-}
-
-/** What a reference or an id leads to, and there is none. */
-export function noSuch(kind: "execution" | "workflow", id: string): FlowError {
-  return new FlowError("NOT_FOUND", `There is no ${kind} ${shown(id)}`, {
-    context: { kind, id: id.slice(0, 300) },
-  });
-}
-
-export function requireClaim(options: unknown): { owner: string; leaseMs: number } {
-  const doing = "Cannot claim the execution";
-  const { owner, leaseMs = DEFAULT_LEASE_MS } = requireInput(doing, options);
-  return { owner: requireText(doing, "owner", owner), leaseMs: requireLeaseMs(leaseMs) };
-}
-
-function heldBy(doing: "claim" | "run", id: string, { owner, expiresAt }: StoredLease): FlowError {
-  return new FlowError(
-    "CONFLICT",
-    `Cannot ${doing} execution ${id}: ${owner} holds it until ${expiresAt}`,
-    { context: { kind: "execution", id, holder: owner, expiresAt } },
-  );
 }
 
 /** What {@link AdvanceInput} gives, judged: its records belong to the execution. */
@@ -309,6 +232,7 @@ export interface JudgedAdvance extends Change {
   readonly consume:
     | { readonly signalName: string; readonly checkpoint: StepCheckpoint }
     | undefined;
+  readonly cancels: boolean | undefined;
   readonly endWaits: boolean | undefined;
   /** All that it may write. */
   readonly texts: readonly unknown[];
@@ -316,7 +240,7 @@ export interface JudgedAdvance extends Change {
 
 /** @throws FlowError `BAD_REQUEST`. */
 export function judgedAdvance(id: string, input: AdvanceInput): JudgedAdvance {
-  const { from, to, patch, token, endWaits, reopens, consume } = input;
+  const { from, to, patch, token, endWaits, reopens, cancels, consume } = input;
   const own = { workflowExecutionId: id };
   const checkpoints = listOf("checkpoints", input.checkpoints).map((row) =>
     checkpointOf({ ...row, ...own }),
@@ -333,7 +257,7 @@ export function judgedAdvance(id: string, input: AdvanceInput): JudgedAdvance {
   const patched = requirePatch(patch);
   const texts = [patched, checkpoints, timers, judged];
   const rest = { token, endWaits, patch: patched, checkpoints, timers, consume: judged, texts };
-  return { from, to, reopens, ...rest };
+  return { from, to, reopens, cancels, ...rest };
 }
 
 const DOING = "Cannot change the execution";

@@ -168,22 +168,22 @@ function idText({ workflowExecutionId }: IndexEntry): string {
 
 function missing(path: string, text: string): IndexFault {
   const why = "is not there: what it names is in no list";
-  return fault("index-missing", path, text, `${path} ${why}`, "the name is put in");
+  return problem(path, "index-missing", text, `${path} ${why}`, "the name is put in");
 }
 
 function stale(folder: string, name: string): IndexFault {
   const path = inFolder(folder, name);
-  return fault("index-stale", path, null, `${path} names nothing`, "the name is taken out");
+  return problem(path, "index-stale", null, `${path} names nothing`, "the name is taken out");
 }
 
 function bad(path: string, text: string): IndexFault {
   const why = "cannot be used, so what it names is in no list";
-  return fault("index-damaged", path, text, `${path} ${why}`, "written anew");
+  return problem(path, "index-damaged", text, `${path} ${why}`, "written anew");
 }
 
-function fault(
-  rule: string,
+function problem(
   file: string,
+  rule: string,
   text: string | null,
   message: string,
   fix: string,

@@ -8,7 +8,8 @@ import type {
   WorkflowSignal,
   WorkflowTimer,
 } from "../model/workflows.ts";
-import type { AdvanceInput, ExecutionLease } from "./workflow-changes.ts";
+import type { AdvanceInput } from "./workflow-changes.ts";
+import type { ExecutionLease } from "./workflow-leases.ts";
 
 /** From which statuses an execution may move, and into which. */
 export interface TransitionInput {

@@ -4,6 +4,7 @@ import { FlowError } from "../errors.ts";
 import { badField, requireText } from "../model/given.ts";
 import {
   checkpointOf,
+  copyOf,
   executionOf,
   requireStatuses,
   signalOf,
@@ -38,14 +39,19 @@ import { firstToFire, inOrderOfSignals, oldestFirst } from "./workflow-orders.ts
 import type { CreatedExecution, ExecutionHistory, TransitionInput } from "./workflow-results.ts";
 import {
   judgedAdvance,
-  requireLeaseMs,
   requireTransition,
   WorkflowChanges,
   type Advanced,
   type AdvanceInput,
+} from "./workflow-changes.ts";
+import { requireExecutionId } from "./workflow-errors.ts";
+import {
+  requireHeld,
+  requireLeaseMs,
   type ClaimExecutionOptions,
   type ExecutionLease,
-} from "./workflow-changes.ts";
+  type HeldLease,
+} from "./workflow-leases.ts";
 import { folderFor, WorkflowFiles } from "./workflow-files.ts";
 import { recordPage, type RecordPage, type RecordPageOptions } from "./workflow-log-pages.ts";
 import { dropExecution, removeEmptyFolder } from "./workflow-removal.ts";
@@ -79,6 +85,11 @@ export class CheckpointStore {
     return new CheckpointStore(this.#context, this.#watch, false);
   }
 
+  /** Whether a call would be part of a transaction of the caller's. */
+  get isInTransaction(): boolean {
+    return this.#context.storage.isInTransaction;
+  }
+
   /** Saves a definition in place of an earlier one. @throws FlowError `BAD_REQUEST`. */
   async saveWorkflow(workflow: GivenWorkflow): Promise<Workflow> {
     const given = workflowOf(workflow);
@@ -95,9 +106,7 @@ export class CheckpointStore {
   }
 
   /**
-   * Saves an execution whole, in place of an earlier one, whatever its status was; `transition` is
-   * the guarded way.
-   *
+   * Saves an execution whole, in place of one in any status; `transition` is the guarded way.
    * @throws FlowError `NOT_FOUND` when its definition is unknown; `BAD_REQUEST`.
    */
   async saveExecution(execution: GivenExecution): Promise<WorkflowExecution> {
@@ -155,7 +164,6 @@ export class CheckpointStore {
 
   /**
    * Saves what is known of an attempt, in place of what was; its id is given anew each time.
-   *
    * @throws FlowError `NOT_FOUND` when its execution is unknown; `BAD_REQUEST`.
    */
   async saveCheckpoint(checkpoint: GivenCheckpoint): Promise<StepCheckpoint> {
@@ -193,9 +201,7 @@ export class CheckpointStore {
   }
 
   /**
-   * Saves a signal: without an id a new one, with one in place of it.
-   *
-   * @returns the signal with its id.
+   * Saves a signal: without an id a new one, with one in place of it. @returns it, with its id.
    * @throws FlowError `NOT_FOUND` when its execution is unknown; `BAD_REQUEST`.
    */
   async saveSignal(signal: GivenSignal): Promise<WorkflowSignal> {
@@ -211,15 +217,12 @@ export class CheckpointStore {
     const id = requireExecutionId(workflowExecutionId);
     const { signalName } = requireOptions(options);
     const waiting = await this.#read((view) => this.#files.waitingSignals(view, id));
-    return inOrderOfSignals(waiting)
-      .filter((one) => signalName === undefined || one.signalName === signalName)
-      .map((one) => ({ ...one }));
+    const named = waiting.filter((one) => [undefined, one.signalName].includes(signalName));
+    return inOrderOfSignals(named).map((one) => ({ ...one }));
   }
 
   /**
-   * Makes an execution, and its definition with it where one is given. One that is there stays as
-   * it is and is returned.
-   *
+   * Makes an execution, and its definition where one is given; one that is there is returned.
    * @throws FlowError `NOT_FOUND` when its definition is unknown and none is given; `BAD_REQUEST`.
    */
   async createIfAbsent(
@@ -237,9 +240,7 @@ export class CheckpointStore {
   /**
    * Moves an execution from one status into another. Of racing ones exactly one counts; `COMPLETED`,
    * `FAILED` and `CANCELLED` are final.
-   *
-   * @throws FlowError `CONFLICT` with `context.status`; `LOCK_LOST` when the token is not that of
-   * the lease any more; `NOT_FOUND`; `BAD_REQUEST`.
+   * @throws FlowError `CONFLICT` with `context.status`, `LOCK_LOST`, `NOT_FOUND`, `BAD_REQUEST`.
    */
   async transition(
     workflowExecutionId: string,
@@ -273,7 +274,7 @@ export class CheckpointStore {
     options: ClaimExecutionOptions,
   ): Promise<ExecutionLease> {
     const id = requireExecutionId(workflowExecutionId);
-    return this.#commit([options], (write) => this.#changes.claim(write, id, options));
+    return this.#commit([options], (write) => this.#changes.leases.claim(write, id, options));
   }
 
   /** Lets a lease last longer. @throws FlowError `LOCK_LOST` when it is another's by now. */
@@ -283,13 +284,21 @@ export class CheckpointStore {
   ): Promise<ExecutionLease> {
     const id = requireExecutionId(workflowExecutionId);
     const length = requireLeaseMs(leaseMs);
-    return this.#commit([], (write) => this.#changes.renew(write, id, token, length));
+    return this.#commit([], (write) => this.#changes.leases.renew(write, id, token, length));
+  }
+
+  /** The same for many, in one commit. @returns those that are still the caller's. */
+  async renewClaims(leases: readonly HeldLease[], leaseMs: number): Promise<ExecutionLease[]> {
+    const held = requireHeld(leases);
+    const length = requireLeaseMs(leaseMs);
+    if (held.length === 0) return [];
+    return this.#commit([], (write) => this.#changes.leases.renewAll(write, held, length));
   }
 
   /** Gives a lease back; `false` when it is another's by now. */
   async releaseClaim(workflowExecutionId: string, token: number): Promise<boolean> {
     const id = requireExecutionId(workflowExecutionId);
-    return this.#commit([], (write) => this.#changes.release(write, id, token));
+    return this.#commit([], (write) => this.#changes.leases.release(write, id, token));
   }
 
   /** Deletes an execution with its steps, timers and signals; an unknown one is no error. */
@@ -388,12 +397,4 @@ export class CheckpointStore {
     if (this.#isClosed)
       throw new FlowError("CLOSED", "Cannot use the checkpoint store: it is closed");
   }
-}
-
-function requireExecutionId(id: unknown): string {
-  return requireText("Cannot look at the execution", "workflowExecutionId", id);
-}
-
-function copyOf<T extends object>(value: T | null): T | null {
-  return value === null ? null : { ...value };
 }

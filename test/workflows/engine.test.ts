@@ -332,7 +332,7 @@ describe("what ends an execution from outside", () => {
   });
 
   test("a type without a body, and too many claims, fail with a telling text", async (context) => {
-    const { store, engine } = await make(context);
+    const { store, time, engine } = await make(context);
     const at = "2026-03-01T00:00:00.000Z";
     const record = {
       workflowExecutionId: "o",
@@ -349,8 +349,8 @@ describe("what ends an execution from outside", () => {
     );
     await store.workflows.createIfAbsent({ ...record, workflowExecutionId: "p" }, { workflow });
     for (let count = 0; count < 3; count += 1) {
-      const lease = await store.workflows.claimExecution("p", { owner: "x" });
-      await store.workflows.releaseClaim("p", lease.token);
+      await store.workflows.claimExecution("p", { owner: "x", leaseMs: 1_000 });
+      time.ms += 1_000; // whoever ran it is dead
     }
     const made = engine({ gone: () => 1 }, { maxClaims: 3 });
     assert.deepEqual((await made.recover()).failed, ["p"]);

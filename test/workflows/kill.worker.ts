@@ -1,12 +1,19 @@
 /**
  * Runs orders until it is killed, or with `drain` until none is left. Says in `effects.log` what it
  * did, in the order in which it did it: `run` when an action begins, `seen` when its result is
- * known to be recorded, `done` when an execution is; each with who did it, and when.
+ * known to be recorded, `done` when an execution is; `held` until when a lease is its own. Each
+ * with who did it, and when.
  */
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DurableEngine, FlowStore, isFlowError, type WorkflowBody } from "flowstore";
+import {
+  DurableEngine,
+  FlowStore,
+  isFlowError,
+  type ExecutionLease,
+  type WorkflowBody,
+} from "flowstore";
 
 const [project = "", mode = "", leaseMs = ""] = process.argv.slice(2);
 const AT_ONCE = 4;
@@ -42,8 +49,24 @@ const order: WorkflowBody = async (work) => {
 };
 
 const store = await FlowStore.open(project, { actor: "killed" });
+/** Tells of each lease that it has until when. */
+const workflows = new Proxy(store.workflows, {
+  get: (target, name) => {
+    const value: unknown = Reflect.get(target, name, target);
+    if (typeof value !== "function") return value;
+    return (...args: unknown[]): unknown => {
+      const result: unknown = Reflect.apply(value, target, args);
+      if (name !== "claimExecution" && name !== "renewClaims") return result;
+      return (result as Promise<ExecutionLease | ExecutionLease[]>).then((leases) => {
+        for (const { workflowExecutionId, expiresAt } of [leases].flat())
+          note("held", workflowExecutionId, Date.parse(expiresAt));
+        return leases;
+      });
+    };
+  },
+});
 const engine = new DurableEngine({
-  store: store.workflows,
+  store: workflows,
   workflows: { order },
   leaseMs: Number(leaseMs),
   pollMs: 5,
@@ -55,8 +78,9 @@ async function runOne(id: string): Promise<void> {
     const { result } = await engine.run("order", { executionId: id });
     note("done", id, result);
   } catch (error) {
-    // Every third fails on purpose; here, or in an engine that took it first.
-    if (isFlowError(error) && error.context["status"] !== "FAILED") throw error;
+    // Every third fails on purpose; here, or in an engine that took it first, or takes it on.
+    const isLost = isFlowError(error, "ABORTED") || isFlowError(error, "CONFLICT");
+    if (isFlowError(error) && !isLost) throw error;
     note("failed", id, "-");
   }
 }

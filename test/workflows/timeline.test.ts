@@ -158,6 +158,7 @@ describe("timelineOf", () => {
     const open = { to: "SUSPENDED", checkpoints: [WAITS] } as const;
     assert.deepEqual(await states(context, 20, open), ["waiting"]);
     assert.deepEqual(await states(context, 20, open, { to: "CANCELLED" }), ["interrupted"]);
+    assert.deepEqual(await states(context, 20, open, { to: "COMPENSATING" }), ["interrupted"]);
   });
 
   test("an attempt that was cut off and one that failed then: failed, two attempts", async (context) => {
