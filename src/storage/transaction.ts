@@ -6,10 +6,10 @@
  * savepoint that is undone must not take along what others wrote meanwhile.
  */
 
-import { FlowError } from "../errors.ts";
+import { FlowError, isFlowError } from "../errors.ts";
 import type { Committer } from "./committer.ts";
 import { StaleLook } from "./committer.ts";
-import type { Document } from "./files.ts";
+import { isFault, type Document } from "./files.ts";
 import type { Parts } from "./parts.ts";
 import { Writing, type IdSource, type WriteBase } from "./view.ts";
 
@@ -185,7 +185,7 @@ export class TransactionBase implements WriteBase {
    * Looks again at everything that was read.
    *
    * @throws FlowError `CONFLICT`, retryable, when any of it changed: this process was stopped and
-   * another went on, or a person edited a file meanwhile.
+   * another went on, or a person edited a file meanwhile; `IO` when one of the looks failed.
    */
   verify(write: Writing): void {
     this.#committer.newAttempt();
@@ -202,7 +202,12 @@ export class TransactionBase implements WriteBase {
       }
     }
     for (const [path, document] of this.#given) {
-      if (this.#look(path, true) !== document) throw this.#changed(`${path} changed`);
+      const now = this.#look(path, true);
+      if (now === document) continue;
+      // One of the looks failed: whether it changed cannot be told.
+      for (const look of [document, now])
+        if (look !== null && isFault(look) && isFlowError(look.fault, "IO")) throw look.fault;
+      throw this.#changed(`${path} changed`);
     }
   }
 
