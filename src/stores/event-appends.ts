@@ -11,7 +11,7 @@ import {
   type NewStreamEvent,
   type VersionMismatch,
 } from "../model/events.ts";
-import { requireText, textOrNull } from "../model/given.ts";
+import { requireNames, requireText, textOrNull } from "../model/given.ts";
 import { copyJson } from "../model/json-values.ts";
 import { linesOf } from "../storage/event-lines.ts";
 import type { LogReader, NumberedLine } from "../storage/log-reader.ts";
@@ -45,6 +45,8 @@ export interface Appended {
 }
 
 const DOING = "Cannot append events";
+const ALL_NAMES = ["agent", "source", "note", "commandId"];
+const NAMES = [...ALL_NAMES, "expectedVersion", "alsoExpect"];
 
 interface Append {
   readonly events: readonly NewStreamEvent[];
@@ -60,7 +62,7 @@ export async function appendToStream(
   given: { readonly stream: unknown; readonly events: unknown },
   options: AppendOptions,
 ): Promise<Appended> {
-  requireNote(options);
+  requireNames(DOING, requireNote(options), NAMES);
   const stream = requireText(DOING, "stream", given.stream);
   const { expectedVersion, alsoExpect } = options;
   return commitAppend(context, types, {
@@ -78,7 +80,7 @@ export async function appendEach(
   events: unknown,
   options: AppendAllOptions,
 ): Promise<Appended> {
-  requireNote(options);
+  requireNames(DOING, requireNote(options), ALL_NAMES);
   return commitAppend(context, types, {
     events: eventsGiven(DOING, events, null),
     expectations: [],

@@ -7,7 +7,7 @@ import { setImmediate as letOthersRun } from "node:timers/promises";
 
 import type { EventTypeOptions, EventTypes } from "../model/event-types.ts";
 import type { NewEvent, NewStreamEvent } from "../model/events.ts";
-import { badField, countOrAll, requireText, requireWord } from "../model/given.ts";
+import { badField, countOrAll, requireNames, requireText, requireWord } from "../model/given.ts";
 import { shown } from "../model/json-values.ts";
 import { momentMs, toIso } from "../model/time.ts";
 import type { LogReader, NumberedLine, Scan } from "../storage/log-reader.ts";
@@ -67,6 +67,8 @@ export interface Aggregate<S> {
 const ORDERS = ["asc", "desc"] as const;
 const LOADING = "Cannot load the stream";
 const QUERYING = "Cannot query events";
+/** Of {@link EventQuery}. */
+const QUERY_NAMES = ["stream", "streamPrefix", "type", "agent", "since", "until", "limit", "order"];
 const REPLAYING = "Cannot replay events";
 
 /** The event log. */
@@ -161,6 +163,7 @@ export class Events {
    */
   async load(stream: string, options: LoadOptions = {}): Promise<StoredEvent[]> {
     const { afterVersion = 0, limit } = requireOptions(options);
+    requireNames(LOADING, options, ["afterVersion", "limit"]);
     requireText(LOADING, "stream", stream);
     requireNumber(LOADING, "afterVersion", afterVersion);
     const most = countOrAll(LOADING, "limit", limit);
@@ -178,6 +181,7 @@ export class Events {
    */
   async query(query: EventQuery = {}): Promise<StoredEvent[]> {
     const { limit, order = "asc" } = requireOptions(query, "query");
+    requireNames(QUERYING, query, QUERY_NAMES);
     const { stream, streamPrefix: prefix, type, agent } = query;
     for (const [field, value] of Object.entries({ stream, streamPrefix: prefix, type, agent })) {
       // Of no name there is nothing.

@@ -9,7 +9,7 @@ import { setImmediate as letOthersRun } from "node:timers/promises";
 import { isFlowError, type FlowError } from "../errors.ts";
 import { decodeCursor, encodeCursor, START, type Place } from "../model/cursors.ts";
 import type { EventTypes } from "../model/event-types.ts";
-import { badField, requireText } from "../model/given.ts";
+import { badField, requireNames, requireText } from "../model/given.ts";
 import { shown } from "../model/json-values.ts";
 import type { LogReader } from "../storage/log-reader.ts";
 import { requireOptions, type StoreContext } from "./context.ts";
@@ -44,6 +44,7 @@ export type SubscriptionItem =
   | { readonly event?: undefined; readonly caughtUp: true; readonly cursor: string };
 
 const DOING = "Cannot subscribe";
+const NAMES = ["from", "stream", "type", "group", "signal"];
 const FROM_END = "end";
 /** What a consumer has taken is kept at least so often. */
 const SAVE_EVERY_MS = 50;
@@ -69,6 +70,7 @@ export class Subscriptions {
   /** @throws FlowError `BAD_REQUEST`. */
   begin(options: SubscribeOptions): AsyncGenerator<SubscriptionItem, void, void> {
     const { from = 1, stream, type, group, signal } = requireOptions(options);
+    requireNames(DOING, options, NAMES);
     for (const [field, value] of Object.entries({ stream, type, group })) {
       if (value !== undefined) requireText(DOING, field, value);
     }
