@@ -82,7 +82,7 @@ test(`16 processes, 20 paths, ${SECONDS} seconds`, async (context) => {
   /** The places of which nobody ever got what he asked for. */
   const starved = (): number[] => {
     const served = all.filter((one) =>
-      toldBy(one).some(({ kind, acquired }) => kind === "answered" && acquired),
+      toldBy(one).some((told) => told.kind === "answered" && told.acquired),
     );
     return [...places.keys()].filter((place) => served.every((one) => one.place !== place));
   };
