@@ -43,3 +43,19 @@ for (const [what, put] of Object.entries(PLACES)) {
     assert.deepEqual(readdirSync(outside), kept);
   });
 }
+
+test("a damaged lease is named where features is a link, too", async (context) => {
+  const store = await makeStore(context);
+  await store.features.create({ name: "One" });
+  await store.features.claimAndGet(1, { agent: "ann", leaseMs: 60_000 });
+  await store.close();
+  const [lease = ""] = readdirSync(join(store.root, "local/claims"));
+  writeFileSync(join(store.root, "local/claims", lease), "");
+  renameSync(join(store.root, "features"), join(makeProject(context), "features"));
+  symlinkSync("nowhere", join(store.root, "features"));
+  const findings = await (await reopen(context, store)).check();
+  assert.deepEqual(findings.map(({ file }) => file).toSorted(), [
+    "features",
+    `local/claims/${lease}`,
+  ]);
+});
