@@ -7,47 +7,33 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { isFlowError } from "../errors.ts";
 import type { CheckpointStore } from "../stores/workflows.ts";
+import { Members } from "./members.ts";
 
 /** A look of one costs some 50 us: one of a thousand a second takes a twentieth of a processor. */
 const MS_PER_WAITING = 1;
 
-export class CommitWatch {
+/** Who joins is called after commits of any process. */
+export class CommitWatch extends Members<() => void> {
   readonly #store: CheckpointStore;
   readonly #pollMs: number;
-  readonly #waiting = new Set<() => void>();
-  #ending: AbortController | null = null;
 
   constructor(store: CheckpointStore, pollMs: number) {
+    super();
     this.#store = store;
     this.#pollMs = pollMs;
   }
 
-  /** Has `wake` called after commits of any process. @returns what ends that. */
-  join(wake: () => void): () => void {
-    this.#waiting.add(wake);
-    if (this.#ending === null) {
-      this.#ending = new AbortController();
-      void this.#follow(this.#ending.signal);
-    }
-    return () => {
-      this.#waiting.delete(wake);
-      if (this.#waiting.size > 0) return;
-      this.#ending?.abort();
-      this.#ending = null;
-    };
-  }
-
-  async #follow(signal: AbortSignal): Promise<void> {
+  protected override async follow(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         for await (const _ of this.#store.watchCommits({ signal })) {
-          for (const wake of [...this.#waiting]) wake();
+          for (const wake of [...this.members]) wake();
           await this.#rest(signal);
         }
       } catch (error) {
         // What keeps it from being read may pass; a store that was closed stays closed.
         if (!isFlowError(error)) throw error;
-        for (const wake of [...this.#waiting]) wake();
+        for (const wake of [...this.members]) wake();
         if (error.code === "CLOSED") return;
         await this.#rest(signal);
       }
@@ -55,7 +41,7 @@ export class CommitWatch {
   }
 
   async #rest(signal: AbortSignal): Promise<void> {
-    const ms = Math.max(this.#pollMs, this.#waiting.size * MS_PER_WAITING);
+    const ms = Math.max(this.#pollMs, this.members.size * MS_PER_WAITING);
     try {
       await sleep(ms, undefined, { signal });
     } catch (error) {

@@ -2,6 +2,7 @@
 
 import { isFlowError, type FlowError } from "../errors.ts";
 import type { ExecutionLease } from "../stores/workflow-leases.ts";
+import { Members } from "./members.ts";
 import type { Settings } from "./options.ts";
 
 /** Leases are renewed at half their time; where that fails, again after a tenth. */
@@ -19,32 +20,16 @@ export interface Leased {
   stop(why: "lease-lost"): void;
 }
 
-/** Renews leases while there are any. */
-export class LeaseKeeper {
+/** Renews leases while there are any; who joins has his renewed. */
+export class LeaseKeeper extends Members<Leased> {
   readonly #settings: Settings;
-  readonly #runs = new Set<Leased>();
-  #ending: AbortController | null = null;
 
   constructor(settings: Settings) {
+    super();
     this.#settings = settings;
   }
 
-  /** Has a lease renewed from now on. @returns what ends that. */
-  join(run: Leased): () => void {
-    this.#runs.add(run);
-    if (this.#ending === null) {
-      this.#ending = new AbortController();
-      void this.#follow(this.#ending.signal);
-    }
-    return () => {
-      this.#runs.delete(run);
-      if (this.#runs.size > 0) return;
-      this.#ending?.abort();
-      this.#ending = null;
-    };
-  }
-
-  async #follow(signal: AbortSignal): Promise<void> {
+  protected override async follow(signal: AbortSignal): Promise<void> {
     const { leaseMs, sleep } = this.#settings;
     let waitMs = leaseMs / RENEWALS_A_LEASE;
     for (;;) {
@@ -57,7 +42,7 @@ export class LeaseKeeper {
 
   async #renewAll(): Promise<boolean> {
     const { store, clock, leaseMs } = this.#settings;
-    const runs = [...this.#runs].filter(({ isEnding }) => !isEnding);
+    const runs = [...this.members].filter(({ isEnding }) => !isEnding);
     const atMs = clock();
     try {
       const leases = runs.map(({ lease }) => lease);
@@ -65,7 +50,7 @@ export class LeaseKeeper {
       const tokens = new Set(renewed.map(({ token }) => token));
       for (const run of runs) {
         if (tokens.has(run.lease.token)) run.renewed(atMs + leaseMs);
-        else if (this.#runs.has(run) && !run.isEnding) this.#lost(run);
+        else if (this.members.has(run) && !run.isEnding) this.#lost(run);
       }
       return true;
     } catch (error) {

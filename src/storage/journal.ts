@@ -13,7 +13,7 @@
  * | rule | without it |
  * | --- | --- |
  * | read back by the same descriptor before answering | of two writers with a broken guard both believe they won |
- * | `prev` names the head | a record decided on an older state is taken for the next one |
+ * | `prev` names the head | lines of another history that somebody put behind these are taken for the next ones |
  * | one sync before `ok`, `ok` before anything is applied | a power cut leaves a changed file and no record of the change |
  * | a record without `ok` is synced by whoever finds it, before it is believed | the helper answers on a record that a power cut takes away |
  * | and written once more by them before the sync | a failed sync of which no word was left is believed to have been none |

@@ -76,12 +76,20 @@ describe("what waits to be synced", () => {
     await storage.close();
   });
 
-  for (const file of [/^features\/a\.json$/, /^events\//]) {
-    test(`a file whose sync failed is put anew, and not believed to be synced: ${file}`, async () => {
+  const files = [/^features\/a\.json$/, /^events\//];
+  const cases = files.flatMap((file) => [false, true].map((isLater) => ({ file, isLater })));
+  for (const { file, isLater } of cases) {
+    const when = isLater ? "by lines that went behind others" : "whole";
+    test(`a file whose sync failed is put anew, and not believed to be synced: ${file.source} ${when}`, async () => {
       const inner = emptyDisk();
       const { disk, bad } = badDisk(inner);
       const storage = openStorage(disk, HEAD);
       await storage.commit((write) => add(write, ["a.json"], "1"));
+      if (isLater) {
+        // The record that began the log is forgotten: those that are left hold only lines of it.
+        await storage.commit((write) => add(write, ["a.json"], "1b"));
+        await until(() => storage.journal.floor === storage.journal.head.n);
+      }
       await storage.commit((write) => add(write, ["a.json", "b.json"], "2"));
       let failed = 0;
       bad.fails = (operation, path) => {

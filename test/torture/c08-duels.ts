@@ -21,7 +21,7 @@ export interface Duel {
 
 const TWO = ["left.json", "right.json"] as const;
 
-/** So that a journal is made short when it is closed. */
+/** So much in one change that the journal goes on in a new file when it is closed. */
 const LONG_BYTES = 70_000;
 
 function writer(changes: readonly Change[], rest: Omit<Writer, "changes"> = {}): Plan {
@@ -33,15 +33,27 @@ const A: readonly Change[] = [
   { tag: "a2", documents: ["left.json"] },
 ];
 const B: readonly Change[] = [{ tag: "b1", documents: ["right.json", "left.json"] }];
+const D: readonly Change[] = [
+  { tag: "d1", documents: ["left.json"] },
+  { tag: "d2", documents: ["right.json"] },
+];
+/** Each rotation is in the run itself, for others to come between. */
+const LONG_A: readonly Change[] = [
+  { tag: "a1", documents: ["left.json"], bytes: LONG_BYTES },
+  { tag: "a2", documents: TWO },
+];
 const C: readonly Change[] = [{ tag: "c1", documents: TWO, by: "transaction" }];
 
 /** Nobody bears this pid. */
-const NOBODY = 2 ** 30 - 1;
+export const NOBODY = 2 ** 30 - 1;
+
+/** Where a writer dies: so many operations after its record, or in the middle of a log's lines. */
+type Death = number | "in its lines";
 
 /** An empty root, or one with some changes made before, the last of them not to its end. */
 async function made(
   changes: readonly Change[],
-  diesAt: number | null = null,
+  diesAt: Death | null = null,
 ): Promise<{ beginning: Beginning; before: ToldCommit[] }> {
   const disk = new MemoryDisk({ now: () => EPOCH_MS - 60_000 });
   for (const folder of ["features", "events"]) disk.makeFolder(folder);
@@ -70,19 +82,26 @@ async function made(
   return { beginning: new Beginning(disk), before };
 }
 
-/** Nothing works any more from so many operations after the record was written. */
-function dying(inner: MemoryDisk, diesAt: number): ReturnType<typeof wrapDisk> {
+/** Nothing works any more from there on. */
+function dying(inner: MemoryDisk, diesAt: Death): ReturnType<typeof wrapDisk> {
   let count = -1;
-  return wrapDisk(inner, (operation, path, act) => {
+  let isDead = false;
+  return wrapDisk(inner, (operation, path, act, write) => {
     const isRecord = operation === "write" && path.startsWith("local/journal/");
     if (count >= 0 || isRecord) count += 1;
-    if (count > diesAt) throw ioError(operation, path, "EIO");
+    const isInLines = operation === "write" && path.startsWith("events/");
+    if (diesAt === "in its lines" && isInLines && !isDead && write !== undefined) {
+      write.first(Math.floor(write.length / 2));
+      isDead = true;
+    }
+    isDead ||= diesAt !== "in its lines" && count > diesAt;
+    if (isDead) throw ioError(operation, path, "EIO");
     return act();
   });
 }
 
-/** How far after its record a writer died that others find. */
-const DEATHS = [0, 1, 4, 8, 10, 12, 14] as const;
+/** Where a writer died that others find. */
+const DEATHS: readonly Death[] = [0, 1, 4, 8, 10, 12, 14, "in its lines"];
 
 /** Every duel, made anew. */
 export async function makeDuels(): Promise<Duel[]> {
@@ -90,7 +109,6 @@ export async function makeDuels(): Promise<Duel[]> {
     { tag: "z1", documents: ["left.json", "right.json", "third.json"] },
     { tag: "z2", documents: ["left.json"] },
   ]);
-  const long = await made([{ tag: "z1", documents: ["left.json"], bytes: LONG_BYTES }]);
   const empty = await made([]);
   const deaths = await Promise.all(
     DEATHS.map(async (diesAt) => {
@@ -103,7 +121,7 @@ export async function makeDuels(): Promise<Duel[]> {
       );
       const plans = [{ program: "recover", given: {} }, writer(B)];
       return {
-        name: `recover and commit after a death ${diesAt} operations after the record`,
+        name: `recover and commit after a death ${typeof diesAt === "number" ? `${diesAt} operations after the record` : diesAt}`,
         ...half,
         plans,
       };
@@ -112,7 +130,12 @@ export async function makeDuels(): Promise<Duel[]> {
   return [
     { name: "commit and commit", ...usual, plans: [writer(A), writer(B)] },
     { name: "the first commits ever", ...empty, plans: [writer(A), writer(B)] },
-    { name: "commit and rotate", ...long, plans: [writer(A), writer(B)] },
+    { name: "commit and rotate", ...usual, plans: [writer(LONG_A), writer(B)] },
+    {
+      name: "rotate and go on",
+      ...usual,
+      plans: [writer(LONG_A, { reopens: true }), writer(D, { reopens: true })],
+    },
     { name: "commit and transaction", ...usual, plans: [writer(A), writer(C)] },
     {
       name: "commit and begin a segment",
@@ -137,9 +160,9 @@ export async function makeDuels(): Promise<Duel[]> {
 export function crowd(duel: Duel): Duel {
   const rest: Plan[] = [
     writer([
-      { tag: "d1", documents: ["left.json"], by: "group" },
-      { tag: "d2", documents: TWO, by: "group" },
-      { tag: "d3", documents: ["right.json"] },
+      { tag: "e1", documents: ["left.json"], by: "group" },
+      { tag: "e2", documents: TWO, by: "group" },
+      { tag: "e3", documents: ["right.json"] },
     ]),
     { program: "read", given: { times: 3 } },
   ];

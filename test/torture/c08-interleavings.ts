@@ -12,27 +12,34 @@
  *   in the middle of everything. Two switches suffice for most races that there are, and all of
  *   them are tried here (in the short size a part of them, drawn anew for each seed).
  * * **chance**: four processes, stretches of any length, stops of all lengths, and kills.
- * * **the guard alone**: who holds it, with a holder that is dead, and kills, and no stops: never two.
+ * * **the guard alone**: who holds it, with a holder that is dead, and kills, and stops too short to
+ *   count as silence: never two; and two of whom one is overtaken at each of its operations.
  *
  * The same machine is set upon proper-lockfile as its users take it, and must find its known race:
  * two processes that both take a stale lock over.
  */
+import { thisProcess, type ProcessIdentity } from "#src/disk/machine.js";
 import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { seededRandom } from "#src/disk/power-cut.js";
 import type { Claim, Task, Verdict } from "./claim.ts";
-import { crowd, makeDuels, type Duel } from "./c08-duels.ts";
+import { crowd, makeDuels, NOBODY, type Duel } from "./c08-duels.ts";
 import { judge, together } from "./c08-judge.ts";
-import { pairDirector, randomDirector } from "./c08-schedules.ts";
+import { pairDirector, pauseDirector, randomDirector } from "./c08-schedules.ts";
 import { Beginning, Simulation } from "./simulation.ts";
 import type { Director, Plan } from "./simulation-run.ts";
 import { EPOCH_MS } from "./simulation-time.ts";
 
 const THREADS = 4;
-/** The parts of the goal. */
+/** The parts of the goal, but for the places at which one is overtaken while it takes the guard. */
 const SHARES = { pairs: 0.65, chance: 0.25, guard: 0.1 } as const;
+/** Until it holds the guard for the first time, a process does no more operations than these. */
+const TAKING_STEPS = 45;
 /** After so many, more of the same would tell nothing new. */
 const MOST_VIOLATIONS = 20;
 const PROGRESS_EVERY = 100;
+
+/** Whoever is in the middle of something is overtaken by others, and is not given up by them. */
+const GUARD_ROUGHNESS = { stop: 0.15, kill: 0.02, mostKills: 2, nobodyLooksDead: true } as const;
 
 /** One schedule, by what repeats it. */
 interface Schedule {
@@ -64,10 +71,10 @@ class Attack {
     });
   }
 
-  async guard(beginning: Beginning, plans: readonly Plan[], seed: number): Promise<void> {
-    await this.#attempt(`the guard, chance ${seed}`, async () => {
-      const director = randomDirector(seed, { stop: 0, kill: 0.02, mostKills: 2 });
-      const { notes, errors } = this.#simulation.run(beginning, { plans, director, seed });
+  async guard({ beginning, plans }: GuardScene, { name, director }: Schedule): Promise<void> {
+    await this.#attempt(`the guard, ${name}`, async () => {
+      const scenario = { plans, director: director(), seed: 1 };
+      const { notes, errors } = this.#simulation.run(beginning, scenario);
       const wrong = errors.filter((error) => error !== null && error !== "killed");
       const killed = new Set(
         errors.flatMap((error, process) => (error === "killed" ? [process] : [])),
@@ -117,6 +124,9 @@ function pairsOf(
   return { pairs: all.slice(0, count), all: all.length };
 }
 
+/** How many operations it takes to steal the guard of one who looks dead. */
+const STEAL_STEPS = 14;
+
 /** How many operations each of two processes does when the other comes in the middle. */
 function lengthsOf(simulation: Simulation, { beginning, plans }: Duel): [number, number] {
   const alone = (process: number): number => {
@@ -129,7 +139,7 @@ function lengthsOf(simulation: Simulation, { beginning, plans }: Duel): [number,
     if (plan === undefined) return 0;
     return simulation.run(beginning, { plans: [plan], director, seed: 1 }).steps;
   };
-  return [alone(0), alone(1)];
+  return [alone(0) + STEAL_STEPS, alone(1) + STEAL_STEPS];
 }
 
 async function attack(task: Task): Promise<Verdict> {
@@ -149,7 +159,8 @@ async function attackAll(task: Task, run: Attack, simulation: Simulation): Promi
   const random = seededRandom(seed);
   const duels = await makeDuels();
   const lengths = duels.map((duel) => lengthsOf(simulation, duel));
-  const { pairs, all } = pairsOf(duels, lengths, Math.ceil(goal * SHARES.pairs), random);
+  const rest = Math.max(0, goal - TAKING_STEPS);
+  const { pairs, all } = pairsOf(duels, lengths, Math.ceil(rest * SHARES.pairs), random);
   for (const { duel, first, k, j } of pairs) {
     if (run.isOver) break;
     const name = `pair ${first} ${k} ${j}`;
@@ -158,8 +169,8 @@ async function attackAll(task: Task, run: Attack, simulation: Simulation): Promi
   run.notes.push(
     `pairs of places: ${Math.min(run.tried, pairs.length)} of all ${all} of ${duels.length} duels`,
   );
-  const inGuard = Math.ceil(goal * SHARES.guard);
-  const byChance = Math.max(0, goal - pairs.length - inGuard);
+  const inGuard = Math.ceil(rest * SHARES.guard);
+  const byChance = Math.max(0, rest - pairs.length - inGuard);
   for (let count = 0; count < byChance && !run.isOver; count += 1) {
     const duel = duels[count % duels.length];
     if (duel === undefined) break;
@@ -170,19 +181,44 @@ async function attackAll(task: Task, run: Attack, simulation: Simulation): Promi
       director: () => randomDirector(own, roughness),
     });
   }
-  const { beginning, plans } = guardScene();
-  for (let count = 0; count < inGuard && !run.isOver; count += 1)
-    await run.guard(beginning, plans, seed + count);
+  await attackGuard(run, { seed, count: inGuard });
   run.notes.push(`proper-lockfile's race: ${await findLockfileRace(simulation, seed)}`);
 }
 
-/** A guard whose holder is gone. */
-function guardScene(): { beginning: Beginning; plans: readonly Plan[] } {
+/** Who meets at a guard whose holder is gone. */
+interface GuardScene {
+  readonly beginning: Beginning;
+  readonly plans: readonly Plan[];
+}
+
+/** Processes that take the guard a few times; its holder is known to be dead, or only silent. */
+function guardScene(owner: ProcessIdentity | null, processes: number, times: number): GuardScene {
   const disk = new MemoryDisk({ now: () => EPOCH_MS - 60_000 });
   for (const path of ["local", "local/guard", "local/guard/queue", "local/guard/3.lock"])
     disk.makeFolder(path);
-  const plan: Plan = { program: "guard", given: { times: 2 } };
-  return { beginning: new Beginning(disk), plans: Array.from({ length: THREADS }, () => plan) };
+  if (owner !== null) disk.create("local/guard/3.owner.json", JSON.stringify(owner));
+  const plan: Plan = { program: "guard", given: { times } };
+  return { beginning: new Beginning(disk), plans: Array.from({ length: processes }, () => plan) };
+}
+
+/** Long enough for another to steal the guard and to hold it a few times. */
+const PAUSE_MS = 20;
+
+/** All places at which one may be overtaken while it takes the guard, then so many by chance. */
+async function attackGuard(
+  run: Attack,
+  { seed, count }: { seed: number; count: number },
+): Promise<void> {
+  const owner = { ...thisProcess(), pid: NOBODY };
+  const duel = guardScene(owner, 2, 6);
+  for (let k = 1; k <= TAKING_STEPS && !run.isOver; k += 1)
+    await run.guard(duel, { name: `a pause at ${k}`, director: () => pauseDirector(k, PAUSE_MS) });
+  const scenes = [guardScene(null, THREADS, 2), guardScene(owner, THREADS, 2)];
+  for (let own = seed; own < seed + count && !run.isOver; own += 1) {
+    const scene = scenes[own % scenes.length];
+    const director = (): Director => randomDirector(own, GUARD_ROUGHNESS);
+    if (scene !== undefined) await run.guard(scene, { name: `chance ${own}`, director });
+  }
 }
 
 /** So many schedules at most until the race must have been found. */

@@ -1,6 +1,6 @@
 /** What must hold of a run, however its processes came between each other. */
 import type { Disk } from "#src/disk/disk.js";
-import { stateOf } from "../crash/scenarios.ts";
+import { add, stateOf } from "../crash/scenarios.ts";
 import { hurried } from "../crash/rebooted.ts";
 import { openStorage } from "../storage/support.ts";
 import {
@@ -21,6 +21,21 @@ export async function stateAfter(disk: Disk): Promise<string> {
   const state = await stateOf(storage);
   await storage.close();
   return state;
+}
+
+const ONE_MORE = { tag: "one-more", documents: ["one-more.json"] } as const;
+
+/** Whether what follows is built upon all of it: a history that forked may be seen only then. */
+async function wrongWithOneMore(disk: Disk): Promise<string[]> {
+  const storage = openStorage(disk, { gitHead: () => "head", ...hurried() });
+  await storage.commit((write) => add(write, ONE_MORE.documents, ONE_MORE.tag));
+  const shown = shownOf(await stateOf(storage));
+  await storage.close();
+  const isLast = tagsOf(shown).at(-1) === ONE_MORE.tag;
+  return [
+    ...unexplained(shown).map((problem) => `after one more commit: ${problem}`),
+    ...(isLast ? [] : ["one more commit is not the last"]),
+  ];
 }
 
 /** What is expected of a run. */
@@ -48,6 +63,7 @@ export async function judge(
   const shown = shownOf(state);
   problems.push(...unexplained(shown), ...broken(shown, commits), ...lost(shown, commits));
   problems.push(...wrongLooks(outcome.notes, tagsOf(shown), commits));
+  problems.push(...(await wrongWithOneMore(outcome.disk)));
   return problems.length === 0 ? [] : [...problems, `at the end: ${state}`];
 }
 

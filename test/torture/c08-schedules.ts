@@ -35,15 +35,17 @@ export function byStretches(stretches: readonly Stretch[]): Director {
         continue;
       }
       if (stopped.delete(now.process)) return { kind: "resume", process: now.process };
-      const other = scene.ready.find((process) => process !== now.process && !stopped.has(process));
-      if (scene.ready.includes(now.process)) {
-        running = now.process;
-        return { kind: "go", process: now.process, steps: now.steps };
+      // Before it goes on: at its first look at the guard it asks whether the holder lives.
+      const other = scene.living.find(
+        (process) => process !== now.process && !stopped.has(process),
+      );
+      if (other !== undefined) {
+        stopped.add(other);
+        return { kind: "stop", process: other, forMs: Infinity, looksDead: true };
       }
-      // It waits for time to pass, which it does when nobody else could go on.
-      if (other === undefined) throw new Error("nobody may go on");
-      stopped.add(other);
-      return { kind: "stop", process: other, forMs: Infinity, looksDead: true };
+      // Who waits becomes ready with time, which passes while nobody else could go on.
+      running = now.process;
+      return { kind: "go", process: now.process, steps: now.steps };
     }
   };
 }
@@ -74,15 +76,23 @@ export interface Roughness {
   readonly kill: number;
   /** How many may be killed. */
   readonly mostKills: number;
+  /** Whether nobody who lives is ever taken for dead: stops are too short to count as silence. */
+  readonly nobodyLooksDead?: boolean;
 }
 
 /** The longest stretch between two switches. */
 const LONGEST_STRETCH = 70;
 /** Some stops are long enough to count as silent, most are not. */
 const STOPS_MS = [0.1, 1, 10, 50, 300, 1200, 3000] as const;
+const SHORT_STOPS_MS = STOPS_MS.slice(0, 4);
 
 /** By chance: stretches of any length, stops and kills. */
-export function randomDirector(seed: number, { stop, kill, mostKills }: Roughness): Director {
+export function randomDirector(
+  seed: number,
+  { stop, kill, mostKills, nobodyLooksDead = false }: Roughness,
+): Director {
+  const stopsMs = nobodyLooksDead ? SHORT_STOPS_MS : STOPS_MS;
+  const deadly = nobodyLooksDead ? 0 : 0.4;
   const random = seededRandom(seed);
   const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)] as T;
   let kills = 0;
@@ -95,7 +105,26 @@ export function randomDirector(seed: number, { stop, kill, mostKills }: Roughnes
     }
     // Beyond the last kill nothing takes its place: least of all a stop, where none is wanted.
     if (throwOf >= kill && throwOf < kill + stop)
-      return { kind: "stop", process, forMs: pick(STOPS_MS), looksDead: random() < 0.4 };
+      return { kind: "stop", process, forMs: pick(stopsMs), looksDead: random() < deadly };
     return { kind: "go", process, steps: 1 + Math.floor(random() ** 3 * LONGEST_STRETCH) };
+  };
+}
+
+/**
+ * The first process to its k-th operation; there it is stopped for a while, and looks alive, while
+ * the others go on.
+ */
+export function pauseDirector(k: number, forMs: number): Director {
+  let done = 0;
+  let isPast = false;
+  return ({ ready }) => {
+    if (isPast || !ready.includes(0))
+      return { kind: "go", process: ready.at(-1) ?? 0, steps: LONGEST_STRETCH };
+    if (done < k) {
+      done += 1;
+      return { kind: "go", process: 0, steps: 1 };
+    }
+    isPast = true;
+    return { kind: "stop", process: 0, forMs, looksDead: false };
   };
 }

@@ -47,6 +47,8 @@ export interface Writer {
   readonly boot?: string;
   /** How long it does nothing between two changes, in ms; default 0. */
   readonly pauseMs?: number;
+  /** Whether the store is closed after each change and opened anew. */
+  readonly reopens?: boolean;
   /** Whether the store is closed at the end, and not only left; default true. */
   readonly closes?: boolean;
 }
@@ -113,7 +115,7 @@ async function tell(world: World, storage: Storage, one: Change): Promise<boolea
 }
 
 async function write(world: World): Promise<void> {
-  const { changes, pauseMs = 0, closes = true } = world.given as Writer;
+  const { changes, pauseMs = 0, closes = true, reopens = false } = world.given as Writer;
   const open = (): Storage => new Storage(world.disk, writerOptions(world));
   let storage = open();
   let group: Promise<boolean>[] = [];
@@ -122,7 +124,7 @@ async function write(world: World): Promise<void> {
     if (one.by === "group" && index < changes.length - 1) continue;
     const isUsable = (await Promise.all(group)).every(Boolean);
     group = [];
-    if (!isUsable) {
+    if (!isUsable || (reopens && index < changes.length - 1)) {
       await storage.close();
       storage = open();
     }
@@ -200,7 +202,10 @@ async function lockfile(world: World): Promise<void> {
 
 async function hold(world: World, isHeld: () => boolean): Promise<void> {
   world.note("entered");
-  for (let count = 0; count < 3; count += 1) world.disk.stat("");
+  for (let count = 0; count < 3; count += 1) {
+    world.disk.stat("");
+    await world.sleep(1);
+  }
   if (isHeld()) world.note("left");
   else world.note("lost");
 }

@@ -155,10 +155,13 @@ export class SimulatedRun {
       chosen.stoppedUntilMs = 0;
       return;
     }
+    if (choice.kind === "stop") {
+      this.#stop(chosen, choice);
+      return;
+    }
     if (!ready.includes(chosen)) throw new Error(`process ${choice.process} is not ready`);
     this.#last = chosen.number;
-    if (choice.kind === "stop") this.#stop(chosen, choice);
-    else if (choice.kind === "kill") this.#kill(chosen);
+    if (choice.kind === "kill") this.#kill(chosen);
     else if (choice.kind === "fail")
       this.#goOn(chosen, { steps: 1, toChange: false, failure: choice.failure });
     else
