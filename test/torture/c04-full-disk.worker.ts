@@ -35,7 +35,7 @@ export interface FullCase {
   readonly violations: readonly string[];
 }
 
-const MEGABYTES = { ext4: 24, tmpfs: 24, xfs: 320 };
+const MEGABYTES = { ext4: 24, tmpfs: 24, xfs: 320, btrfs: 128 };
 const BLOCK = 4096;
 /** Enough for the largest call here; most have fewer. */
 const MOST_BLOCKS = 40;

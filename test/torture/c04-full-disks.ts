@@ -2,8 +2,9 @@
 import type { FullCase, FullLife } from "./c04-full-disk.worker.ts";
 import { runApart } from "./c04-namespace.ts";
 import type { Task } from "./claim.ts";
+import { whyNot } from "./needs.ts";
 
-const FILE_SYSTEMS = ["tmpfs", "ext4", "xfs"] as const;
+const FILE_SYSTEMS = ["tmpfs", "ext4", "xfs", "btrfs"] as const;
 export type FullFileSystem = (typeof FILE_SYSTEMS)[number];
 
 /** How often each kind of call meets a full file system, on each. */
@@ -15,6 +16,11 @@ export interface FullDisks {
   readonly untried: readonly string[];
 }
 
+/** What makes the others is needed by the whole of C4. */
+function whyNotOn(fileSystem: FullFileSystem): string | null {
+  return fileSystem === "btrfs" ? whyNot("mkfs.btrfs", ["--version"]) : null;
+}
+
 export async function attackFullDisks(
   task: Task,
   fileSystems: readonly FullFileSystem[] = FILE_SYSTEMS,
@@ -24,8 +30,9 @@ export async function attackFullDisks(
   const violations: string[] = [];
   const untried: string[] = [];
   for (const fileSystem of fileSystems) {
-    if (performance.now() >= deadline) {
-      untried.push(`full ${fileSystem}`);
+    const why = performance.now() >= deadline ? "for want of time" : whyNotOn(fileSystem);
+    if (why !== null) {
+      untried.push(`full ${fileSystem}, ${why}`);
       continue;
     }
     progress(`full ${fileSystem}`);

@@ -89,7 +89,7 @@ describe("the judge of power cuts", () => {
 test("without time left the full file systems are said not to have been tried", async (context) => {
   const late = shortTask(context, 1, { deadline: performance.now() });
   const { untried } = await attackFullDisks(late, ["tmpfs", "xfs"]);
-  assert.deepEqual(untried, ["full tmpfs", "full xfs"]);
+  assert.deepEqual(untried, ["full tmpfs, for want of time", "full xfs, for want of time"]);
 });
 
 const missing = missingNeeds(powerCuts.needs);

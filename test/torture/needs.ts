@@ -15,7 +15,8 @@ const LOOKS: Readonly<Record<Need, () => string | null>> = {
   stryker: whyNoStryker,
 };
 
-function whyNot(command: string, args: readonly string[]): string | null {
+/** Why a command does not work here; `null` when it does. */
+export function whyNot(command: string, args: readonly string[]): string | null {
   const { error, status, stderr } = spawnSync(command, args, { encoding: "utf8" });
   if (error !== undefined) return `${command} is missing`;
   return status === 0 ? null : `${command} failed: ${stderr.trim()}`;

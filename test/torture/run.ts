@@ -4,7 +4,8 @@
  * `--release` the goals are those of a continuous integration.
  *
  * Ends with 0 when all ran, held, and reached their goals; 1 when something did not hold; 2 when a
- * budget ended an attack before its goal; 3 when something could not run here; 64 for a bad word.
+ * budget ended an attack before its goal, or a part could not run; 3 when something
+ * could not run here; 64 for a bad word.
  */
 import { parseArgs } from "node:util";
 

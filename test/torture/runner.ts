@@ -140,7 +140,7 @@ function told(outcome: Outcome): string[] {
   return [
     `${amount(verdict)} of ${grouped(goal)} in ${seconds(ms)}: ${resultOf(outcome)}`,
     ...notes,
-    ...untried.map((part) => `not tried, for want of time: ${part}`),
+    ...untried.map((part) => `not tried: ${part}`),
     ...violations.slice(0, SHOWN_VIOLATIONS).map((text) => `VIOLATION: ${text}`),
     ...(hidden > 0 ? [`and ${hidden} more`] : []),
   ];
