@@ -37,6 +37,8 @@ export class GroupCommit {
   #queue: Job[] = [];
   #running = false;
   #isTakingGuard = false;
+  /** What went wrong after the callers of a turn had been answered, and nobody else waited. */
+  #unheard: { readonly error: unknown } | null = null;
 
   constructor(options: StorageOptions, journal: Journal, committer: Committer, hold: Hold) {
     this.#options = options;
@@ -52,6 +54,7 @@ export class GroupCommit {
 
   /** Commits what `decide` changes, together with whoever else waits. */
   async run<T>(decide: (write: Writing) => T): Promise<T> {
+    this.tellUnheard();
     const { guardTimeoutMs, monotonicMs } = this.#options;
     return new Promise<T>((resolve, reject) => {
       const job: Job = {
@@ -64,6 +67,13 @@ export class GroupCommit {
       this.#queue.push(job);
       if (!this.#running) this.#startDraining();
     });
+  }
+
+  /** Throws what nobody was told of: whoever comes next is, or who closes. */
+  tellUnheard(): void {
+    const unheard = this.#unheard;
+    this.#unheard = null;
+    if (unheard !== null) throw unheard.error;
   }
 
   /** The call is still in the line: whoever is before it in this process takes too long. */
@@ -96,7 +106,9 @@ export class GroupCommit {
     this.#hold
       .inTurn(() => this.#drain())
       .catch((error: unknown) => {
-        for (const job of this.#takeAll()) job.reject(error);
+        const waiting = this.#takeAll();
+        for (const job of waiting) job.reject(error);
+        if (waiting.length === 0) this.#unheard = { error };
       })
       .finally(() => {
         this.#running = false;

@@ -10,7 +10,7 @@ import type { LogIndex } from "./log-index.ts";
 import { scanLog } from "./log-scan.ts";
 import type { LogFaults, LogReader, NumberedLine, Scan } from "./log-reader.ts";
 import type { LogTwins } from "./log-twins.ts";
-import { LineReader } from "./segment-bytes.ts";
+import { LineReader, PendingSegments } from "./segment-bytes.ts";
 import type { Unnumbered } from "./unnumbered.ts";
 import type { NumberedEvent } from "./view.ts";
 
@@ -44,6 +44,7 @@ export class IndexedReader implements LogReader {
   #firstPending: number | null = null;
   /** What the index was when this reader was made. */
   readonly #changes: number;
+  readonly #pendingSegments: PendingSegments;
   #isLenient = false;
 
   constructor(
@@ -56,6 +57,7 @@ export class IndexedReader implements LogReader {
     pending: readonly (readonly NumberedEvent[])[],
   ) {
     this.index = readers.index;
+    this.#pendingSegments = new PendingSegments(readers.index.disk, readers.index.overlay);
     this.#changes = readers.index.changes;
     this.twins = readers.twins;
     this.ledger = ledger;
@@ -288,7 +290,7 @@ export class IndexedReader implements LogReader {
   /** Does `act` again where what was known of a segment was wrong. */
   #withLines<T>(act: (lines: LineReader) => T): T {
     for (let tries = 1; ; tries += 1) {
-      const lines = new LineReader(this.index.disk, this.index.overlay);
+      const lines = new LineReader(this.index.disk, this.index.overlay, this.#pendingSegments);
       try {
         return act(lines);
       } catch (error) {

@@ -106,9 +106,10 @@ export function segmentAfter(
   const data = Buffer.from(change.data);
   if (bytes === null || bytes.length < at) return bytes;
   const before = bytes.subarray(Math.max(0, at - TAIL_BYTES), at);
-  const after = bytes.subarray(at + data.length);
-  const isExpected = isExpectedEnd(change, data, before, bytes.subarray(at, at + data.length));
-  return isExpected ? Buffer.concat([bytes.subarray(0, at), data, after]) : bytes;
+  const there = bytes.subarray(at, at + data.length);
+  // After a restart most of what is to be judged is there: the segment is not copied for each.
+  if (there.equals(data) || !isExpectedEnd(change, data, before, there)) return bytes;
+  return Buffer.concat([bytes.subarray(0, at), data, bytes.subarray(at + data.length)]);
 }
 
 /** Null where a cut went through a character. */

@@ -54,6 +54,11 @@ export class Overlay {
     }
   }
 
+  /** Changes with everything that is pending. */
+  get version(): number {
+    return this.#journal.version;
+  }
+
   get isEmpty(): boolean {
     this.#refresh();
     return this.#byPath.size === 0 && this.#segments.size === 0;

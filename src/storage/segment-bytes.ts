@@ -1,6 +1,6 @@
 /** Reading the lines of segments as this look sees them: what is committed and not yet in a file too. */
 
-import type { Disk } from "../disk/disk.ts";
+import type { Disk, Stat } from "../disk/disk.ts";
 import { isFlowError } from "../errors.ts";
 import {
   decodeEventLine,
@@ -9,6 +9,7 @@ import {
   type ReadLine,
   type SegmentHeader,
 } from "./event-lines.ts";
+import { sameStat } from "./files.ts";
 import type { Place } from "./index-keys.ts";
 import { EVENTS, inFolder } from "./layout.ts";
 import type { Overlay } from "./overlay.ts";
@@ -44,15 +45,54 @@ export function segmentHeader(disk: Disk, name: string): SegmentHeader | null | 
   }
 }
 
-/** Lines of segments, for the time of one call: what it opens it closes. */
-export class LineReader {
+type LineBytes = Pick<SegmentBytes, "read" | "size" | "close">;
+
+/**
+ * Segments as they are once what is pending is in them. After a restart every record of the journal is
+ * pending until somebody writes, so that the one that was put together last is kept.
+ */
+export class PendingSegments {
   readonly #disk: Disk;
   readonly #overlay: Overlay;
-  readonly #open = new Map<string, Pick<SegmentBytes, "read" | "size" | "close"> | null>();
+  #kept: { name: string; version: number; stat: Stat | null; bytes: Buffer | null } | null = null;
 
   constructor(disk: Disk, overlay: Overlay) {
     this.#disk = disk;
     this.#overlay = overlay;
+  }
+
+  /** `null` when nothing is pending, or the segment goes. */
+  of(name: string): LineBytes | null {
+    const path = inFolder(EVENTS, name);
+    if (this.#overlay.isEmpty || this.#overlay.endOf(path) === null) return null;
+    const bytes = this.#bytesOf(name, path);
+    if (bytes === null) return null;
+    const read = (from: number, to: number): Buffer => bytes.subarray(from, to);
+    return { size: bytes.length, read, close: () => undefined };
+  }
+
+  #bytesOf(name: string, path: string): Buffer | null {
+    const { version } = this.#overlay;
+    const stat = statSegment(this.#disk, name)?.stat ?? null;
+    const kept = this.#kept;
+    const isKept = kept?.name === name && kept.version === version && sameStat(kept.stat, stat);
+    if (isKept) return kept.bytes;
+    const bytes = this.#overlay.segment(path, this.#disk.read(path), stat?.mtimeMs ?? 0);
+    this.#kept = { name, version, stat, bytes };
+    return bytes;
+  }
+}
+
+/** Lines of segments, for the time of one call: what it opens it closes. */
+export class LineReader {
+  readonly #disk: Disk;
+  readonly #pending: PendingSegments;
+  readonly #open = new Map<string, LineBytes | null>();
+
+  /** @param pending shared by calls of one reader */
+  constructor(disk: Disk, overlay: Overlay, pending = new PendingSegments(disk, overlay)) {
+    this.#disk = disk;
+    this.#pending = pending;
   }
 
   /** The event that stands at a place; `null` where none stands that can be read. */
@@ -104,23 +144,13 @@ export class LineReader {
     }
   }
 
-  #bytesOf(name: string): Pick<SegmentBytes, "read" | "size" | "close"> | null {
+  #bytesOf(name: string): LineBytes | null {
     let bytes = this.#open.get(name);
     if (bytes === undefined) {
-      bytes = this.#pending(name) ?? openSegment(this.#disk, name);
+      bytes = this.#pending.of(name) ?? openSegment(this.#disk, name);
       this.#open.set(name, bytes);
     }
     return bytes;
-  }
-
-  #pending(name: string): Pick<SegmentBytes, "read" | "size" | "close"> | null {
-    const path = inFolder(EVENTS, name);
-    if (this.#overlay.isEmpty || this.#overlay.endOf(path) === null) return null;
-    const changedMs = statSegment(this.#disk, name)?.stat.mtimeMs ?? 0;
-    const bytes = this.#overlay.segment(path, this.#disk.read(path), changedMs);
-    if (bytes === null) return null;
-    const read = (from: number, to: number): Buffer => bytes.subarray(from, to);
-    return { size: bytes.length, read, close: () => undefined };
   }
 
   /** Lets a segment go. */

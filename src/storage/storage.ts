@@ -341,6 +341,7 @@ export class Storage implements Parts {
       this.journal.close();
       this.log.close();
     });
+    this.#group.tellUnheard();
   }
 }
 
