@@ -3,7 +3,13 @@
  * the same state to every process, which is what makes the first valid record of a number win.
  */
 
-import type { CarriedRecord, CommitRecord, JournalHeader, JournalLine } from "./journal-lines.ts";
+import {
+  pathOf,
+  type CarriedRecord,
+  type CommitRecord,
+  type JournalHeader,
+  type JournalLine,
+} from "./journal-lines.ts";
 import { Ledger } from "./ledger.ts";
 
 /** A record that is not yet known to be in the files and synced. */
@@ -162,11 +168,23 @@ export class JournalState {
     }
     for (const [k, path] of stuck) {
       const entry = this.window.get(k);
-      if (entry === undefined) continue;
+      if (entry === undefined || this.#isReplaced(k, path)) continue;
       entry.stuck = new Set([...entry.stuck, path]);
       this.#unfinished.set(k, entry);
     }
     if (freed.length > 0) this.#dropBelowFloor();
+  }
+
+  /**
+   * Whether a later commit has put or dropped a path. Whoever says that it is stuck may have been
+   * asleep since the sync that failed: the image from before would go over the newer one.
+   */
+  #isReplaced(k: number, path: string): boolean {
+    for (const [n, { record }] of this.window) {
+      if (n <= k || n > this.ok) continue;
+      if (record.changes.some((one) => !("append" in one) && pathOf(one) === path)) return true;
+    }
+    return false;
   }
 
   #takeFloor(n: number): void {

@@ -84,6 +84,13 @@ const LEFT_OUT: readonly Mutant[] = [
     replacement: "entry.appliedIn = mark;\n            entry.stuck = NO_PATHS;",
     check: UNSYNCED,
   },
+  {
+    rule: "what a later commit has replaced is not stuck",
+    file: "storage/journal-state",
+    search: "entry === undefined || this.#isReplaced(k, path)",
+    replacement: "entry === undefined",
+    check: ["torture/late-doubt", "stays as it is"],
+  },
 ];
 
 const SWAPPED: readonly Mutant[] = [
