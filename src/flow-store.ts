@@ -47,7 +47,7 @@ import { Blobs } from "./stores/blobs.ts";
 import { asTooLarge } from "./stores/call-size.ts";
 import { Changes } from "./stores/changes.ts";
 import { Checkpoints } from "./stores/checkpoints.ts";
-import { requireOptions, type StoreContext } from "./stores/context.ts";
+import { requireNote, requireOptions, type StoreContext } from "./stores/context.ts";
 import { coordinationOf, isReadable } from "./stores/coordination-status.ts";
 import { decisionIn, Decisions } from "./stores/decisions.ts";
 import { Events } from "./stores/events.ts";
@@ -266,7 +266,9 @@ export class FlowStore {
    * store; `CONFLICT` (retryable) when this process was stopped and what it read has changed.
    */
   async transaction<T>(fn: () => Promise<T> | T, options: TransactionOptions = {}): Promise<T> {
-    const { timeoutMs = DEFAULT_TRANSACTION_TIMEOUT_MS } = requireOptions(options);
+    const { timeoutMs = DEFAULT_TRANSACTION_TIMEOUT_MS } = requireOptions(options, {
+      timeoutMs: true,
+    });
     if (typeof fn !== "function") throw badOption("fn", fn);
     let isRun = false;
     const act = async (): Promise<T> => {
@@ -279,6 +281,8 @@ export class FlowStore {
     } catch (error) {
       // What the function threw is the caller's own; what came after it is the commit's.
       throw isRun ? asTooLarge(error) : error;
+    } finally {
+      await this.#subscriptions.settle();
     }
   }
 
@@ -288,7 +292,7 @@ export class FlowStore {
    * @throws FlowError `BAD_REQUEST`.
    */
   async check(options: CheckOptions = {}): Promise<Finding[]> {
-    const { only = "all" } = requireOptions(options);
+    const { only = "all" } = requireOptions(options, { only: true });
     if (!CHECKED.includes(only)) throw badOption("only", only);
     const findings = await this.#storage.read((view) => this.#findProblems(view));
     if (only === "all") return findings;
@@ -299,7 +303,7 @@ export class FlowStore {
 
   /** Mends what can be mended without a loss; backs up what it changes; may be repeated. */
   async repair(options: RepairOptions = {}): Promise<RepairReport> {
-    const { dryRun = false } = requireOptions(options);
+    const { dryRun = false } = requireNote(options, { dryRun: true });
     if (typeof dryRun !== "boolean") throw badOption("dryRun", dryRun);
     const look = (): Promise<Finding[]> => this.#storage.read((view) => this.#findProblems(view));
     return repairRoot(this.#context, this.#disk, look, { dryRun });

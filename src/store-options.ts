@@ -5,12 +5,13 @@ import { fileSystemOf } from "./disk/file-system.ts";
 import { gitEmail } from "./disk/git-identity.ts";
 import type { Finding } from "./finding.ts";
 import { shown, textProblem } from "./model/json-values.ts";
+import { nearestName } from "./model/nearest-name.ts";
 import { phaseSequencesOf, type PhaseSequences } from "./model/phases.ts";
 import { pipelinePhasesOf } from "./model/pipeline.ts";
 import { LATEST_MS } from "./model/time.ts";
 import { ROOT_NAME } from "./storage/layout.ts";
 import type { Durability } from "./storage/storage.ts";
-import { requireOptions } from "./stores/context.ts";
+import { requireObject } from "./stores/context.ts";
 
 /** How a store is opened. */
 export interface FlowStoreOptions {
@@ -49,6 +50,17 @@ export interface FlowStoreOptions {
   readonly pipelinePhases?: readonly string[] | undefined;
 }
 
+const NAMES = Object.keys({
+  durability: true,
+  guardTimeoutMs: true,
+  actor: true,
+  source: true,
+  readOnly: true,
+  clock: true,
+  onWarning: true,
+  phaseSequences: true,
+  pipelinePhases: true,
+} satisfies Record<keyof FlowStoreOptions, true>);
 const DEFAULT_GUARD_TIMEOUT_MS = 10_000;
 
 /** Options with their defaults. */
@@ -67,8 +79,9 @@ export interface Settings {
 
 /** @throws FlowError `BAD_REQUEST` for what is none of the values. */
 export function settingsOf(options: FlowStoreOptions, root: string): Settings {
-  const { durability, guardTimeoutMs, actor, source, readOnly, clock, onWarning } =
-    requireOptions(options);
+  requireObject(options, "options");
+  refuseSlips(options);
+  const { durability, guardTimeoutMs, actor, source, readOnly, clock, onWarning } = options;
   if (durability !== undefined && !["full", "relaxed", "none"].includes(durability)) {
     throw badOption("durability", durability);
   }
@@ -97,6 +110,16 @@ export function settingsOf(options: FlowStoreOptions, root: string): Settings {
     pipelinePhases: pipelinePhasesOf(options.pipelinePhases),
     fileSystem: { name: "unknown", shared: false },
   };
+}
+
+/** What tunes another kind of store is passed over; a name of this one's that is mistyped is not. */
+function refuseSlips(options: FlowStoreOptions): void {
+  for (const name of Object.keys(options)) {
+    const meant = NAMES.includes(name) ? null : nearestName(name, NAMES);
+    if (meant === null) continue;
+    const message = `Cannot use the option ${name}: there is none. Is ${meant} meant?`;
+    throw new FlowError("BAD_REQUEST", message, { context: { field: name } });
+  }
 }
 
 /**

@@ -3,21 +3,21 @@
 import type { Disk } from "../disk/disk.ts";
 import type { Finding } from "../finding.ts";
 import type { IndexedReader } from "../storage/indexed-reader.ts";
-import { EVENTS, inFolder, segmentsIn } from "../storage/layout.ts";
+import { EVENTS, segmentsIn } from "../storage/layout.ts";
 import type { SegmentFacts } from "../storage/index-part.ts";
 import { LineReader } from "../storage/segment-bytes.ts";
 import { statSegment } from "../storage/segment-files.ts";
 import type { Storage } from "../storage/storage.ts";
-import { logFindings, unreadableSegment } from "../stores/log-findings.ts";
+import { fileOfSegment, logFindings, unreadableSegment } from "../stores/log-findings.ts";
 import type { Sight } from "./sight.ts";
 
 /** Every problem of the log. */
 export function findEventProblems({ storage, log }: Sight): Finding[] {
   if (log === null) return [];
   return [
-    ...logFindings({ ...log.faults(), conflicts: log.twins.conflicts() }),
+    ...logFindings({ ...log.faults(), conflicts: log.twins.conflicts() }, storage.disk),
     ...silentSegments(log, storage.disk),
-    ...headless(log),
+    ...headless(log, storage.disk),
     ...farAhead(log, storage),
   ];
 }
@@ -27,20 +27,18 @@ function silentSegments(log: IndexedReader, disk: Disk): Finding[] {
   return segmentsIn(disk.list(EVENTS) ?? [])
     .filter((name) => statSegment(disk, name)?.stat.isFile() === false)
     .filter((name) => !log.index.unreadable.has(name))
-    .map((name) => unreadableSegment(name, "it is no file"));
+    .map((name) => unreadableSegment(fileOfSegment(disk, name), "it is no file"));
 }
 
 /** Segments whose first line is an event: somebody took the header away. */
-function headless(log: IndexedReader): Finding[] {
+function headless(log: IndexedReader, disk: Disk): Finding[] {
   return factsOf(log)
     .filter(({ isHeadless }) => isHeadless)
-    .map(({ name }) => ({
-      file: inFolder(EVENTS, name),
-      line: 1,
-      rule: "no-header",
-      severity: "warning" as const,
-      message: `${inFolder(EVENTS, name)} lacks its first line, which says what ids were in use; its events count`,
-    }));
+    .map(({ name }) => {
+      const file = fileOfSegment(disk, name);
+      const message = `${file} lacks its first line, which says what ids were in use; its events count`;
+      return { file, line: 1, rule: "no-header", severity: "warning" as const, message };
+    });
 }
 
 function factsOf(log: IndexedReader): SegmentFacts[] {
@@ -59,13 +57,11 @@ function farAhead(log: IndexedReader, storage: Storage): Finding[] {
       .filter(({ maxId }) => maxId > limit)
       .flatMap(({ name }) => lines.segment(name)?.events.map((one) => ({ name, ...one })) ?? [])
       .filter(({ event }) => event.id > limit)
-      .map(({ event, name, line }) => ({
-        file: inFolder(EVENTS, name),
-        line,
-        rule: "event-ahead",
-        severity: "warning" as const,
-        message: `${inFolder(EVENTS, name)}, line ${line}: the id ${event.id} is more than a day ahead of the clock`,
-      }));
+      .map(({ event, name, line }) => {
+        const file = fileOfSegment(storage.disk, name);
+        const message = `${file}, line ${line}: the id ${event.id} is more than a day ahead of the clock`;
+        return { file, line, rule: "event-ahead", severity: "warning" as const, message };
+      });
   } finally {
     lines.close();
   }

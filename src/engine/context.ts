@@ -4,7 +4,7 @@
  */
 
 import { FlowError } from "../errors.ts";
-import { badField } from "../model/given.ts";
+import { badField, requireNames } from "../model/given.ts";
 import { shown } from "../model/json-values.ts";
 import { requireIdentifier, requireRetry, triesOf } from "../model/workflow-decisions.ts";
 import {
@@ -25,6 +25,7 @@ import { payloadOf } from "./json.ts";
 import type { StepAttempt, StepOptions, WaitSignalOptions, WorkflowContext } from "./options.ts";
 import { BodyStopped, IN_TRANSACTION } from "./stopped.ts";
 
+const STEP_NAMES = ["compensate", "retry", "serialize", "deserialize"];
 const TIMED_OUT = "No signal came in time";
 
 /** {@link WorkflowContext} over the history of one execution. */
@@ -66,6 +67,7 @@ export class BodyContext implements WorkflowContext {
   ): Promise<T> {
     const doing = `Cannot run the step ${String(name)}`;
     if (typeof action !== "function") throw badField(doing, "action", "must be a function");
+    requireNames(doing, options, STEP_NAMES);
     const retry = requireRetry(doing, options.retry);
     const { index, past } = this.#begin(name, "action");
     const { completed, failed } = past;
@@ -125,7 +127,9 @@ export class BodyContext implements WorkflowContext {
     await this.#deliveries.turn(await this.#close(wait, { status: "COMPLETED" }));
   }
 
-  async #waitSignal(name: string, { timeoutMs }: WaitSignalOptions): Promise<unknown> {
+  async #waitSignal(name: string, options: WaitSignalOptions): Promise<unknown> {
+    requireNames(`Cannot wait for the signal ${String(name)}`, options, ["timeoutMs"]);
+    const { timeoutMs } = options;
     if (timeoutMs !== undefined) requireWait("timeoutMs", timeoutMs);
     const { index, past } = this.#begin(name, "signal");
     const { completed, failed } = past;

@@ -4,10 +4,26 @@ import { randomInt, randomUUID } from "node:crypto";
 import { setTimeout as sleepFor } from "node:timers/promises";
 
 import { FlowError } from "../errors.ts";
+import { requireInput, requireNames } from "../model/given.ts";
 import { LONGEST_LEASE_MS } from "../stores/workflow-leases.ts";
 import type { CheckpointStore } from "../stores/workflows.ts";
 import type { DurableEngineOptions, EngineWarning, Settings } from "./options.ts";
 
+const NAMES = [
+  "store",
+  "workflows",
+  "owner",
+  "leaseMs",
+  "pollMs",
+  "maxClaims",
+  "onStepNameMismatch",
+  "onWarning",
+  "formatError",
+  "clock",
+  "sleep",
+  "random",
+  "newId",
+];
 const DEFAULT_LEASE_MS = 30_000;
 const DEFAULT_POLL_MS = 100;
 const DEFAULT_MAX_CLAIMS = 100;
@@ -22,6 +38,8 @@ const HALVES = /\p{Surrogate}/gu;
 
 /** @throws FlowError `BAD_REQUEST`. */
 export function settingsOf(options: DurableEngineOptions, clock: () => number): Settings {
+  const doing = "Cannot make the engine";
+  requireNames(doing, requireInput(doing, options), NAMES);
   const { workflows } = options;
   const store = storeOf(options.store);
   if (typeof workflows !== "object" || workflows === null)

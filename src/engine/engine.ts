@@ -3,6 +3,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
 import { FlowError, isFlowError } from "../errors.ts";
+import { requireNames } from "../model/given.ts";
 import { requireIdentifier } from "../model/workflow-decisions.ts";
 import { rowsToRunAgain } from "../model/workflow-steps.ts";
 import type { ExecutionStatus, WorkflowExecution, WorkflowSignal } from "../model/workflows.ts";
@@ -73,10 +74,12 @@ export class DurableEngine {
   }
 
   async #run(type: string, options: RunOptions): Promise<RunResult> {
-    requireIdentifier("Cannot run the workflow", "type", type);
+    const doing = "Cannot run the workflow";
+    requireNames(doing, options, ["input", "executionId", "ttlMs", "guarantee"]);
+    requireIdentifier(doing, "type", type);
     if (!Object.hasOwn(this.#settings.workflows, type)) throw unknownType(type);
     const id = options.executionId ?? this.#settings.newId();
-    requireIdentifier("Cannot run the workflow", "executionId", id);
+    requireIdentifier(doing, "executionId", id);
     const now = this.#settings.clock();
     const at = new Date(now).toISOString();
     const { ttlMs, input } = options;

@@ -6,7 +6,7 @@
 
 import { FlowError } from "../errors.ts";
 import { badField, requireText, textOrNull } from "./given.ts";
-import { isPlainObject, ownValue, pathText, shown } from "./json-values.ts";
+import { copyJson, isPlainObject, ownValue, pathText, shown } from "./json-values.ts";
 
 /** What judges a value, as zod, valibot, arktype and others implement it: Standard Schema 1. */
 export interface StandardSchema {
@@ -180,18 +180,22 @@ async function verdictOf(
   type: string,
   payload: unknown,
 ): Promise<SchemaVerdict> {
+  const cannot = `${doing}: ${field} cannot be judged, since the schema of ${type}`;
+  let verdict: unknown;
   try {
-    return await schema["~standard"].validate(payload);
+    // It judges; what it changes is not what the caller gave.
+    verdict = await schema["~standard"].validate(copyJson(payload));
   } catch (error) {
     // Whatever a program's own function throws.
-    throw new FlowError(
-      "BAD_REQUEST",
-      `${doing}: ${field} cannot be judged, since the schema of ${type} failed: ${
-        error instanceof Error ? error.message : shown(error)
-      }`,
-      { context: { field, type }, cause: error },
-    );
+    const message = `${cannot} failed: ${reasonOf(error)}`;
+    throw new FlowError("BAD_REQUEST", message, { context: { field, type }, cause: error });
   }
+  if (typeof verdict === "object" && verdict !== null) return verdict as SchemaVerdict;
+  throw new FlowError("BAD_REQUEST", `${cannot} gave no verdict`, { context: { field, type } });
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : shown(error);
 }
 
 function requireTag(
@@ -209,14 +213,20 @@ function requireTag(
 
 function callUpcast(upcast: Upcast, payload: unknown, event: UpcastEvent, from: number): unknown {
   const { id, stream, type, metadata, createdAt } = event;
+  const context = { id, stream, type, schemaVersion: from };
+  const cannot = `Cannot read the event ${id}: the upcast of "${type}" from version ${from}`;
+  let upcasted: unknown;
   try {
-    return upcast(payload, { id, stream, type, metadata, createdAt });
+    upcasted = upcast(payload, { id, stream, type, metadata, createdAt });
   } catch (error) {
     // Whatever a caller's function throws is the caller's; which event it was is said with it.
-    throw new FlowError(
-      "BAD_REQUEST",
-      `Cannot read the event ${id}: the upcast of "${type}" from version ${from} threw`,
-      { context: { id, stream, type, schemaVersion: from }, cause: error },
-    );
+    const message = `${cannot} threw: ${reasonOf(error)}`;
+    throw new FlowError("BAD_REQUEST", message, { context, cause: error });
   }
+  if (upcasted === undefined)
+    throw new FlowError("BAD_REQUEST", `${cannot} gave nothing`, { context });
+  if (!(upcasted instanceof Promise)) return upcasted;
+  // Nobody waits for it, so nobody would hear that it failed.
+  upcasted.catch(() => undefined);
+  throw new FlowError("BAD_REQUEST", `${cannot} gave a promise`, { context });
 }

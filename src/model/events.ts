@@ -39,6 +39,7 @@ export interface VersionMismatch {
 }
 
 const WORDS: readonly unknown[] = ["any", "noStream", "streamExists"];
+const NAMES = ["stream", "type", "payload", "metadata", "causedBy", "correlationId"];
 /** So many streams in a message tell what went wrong; all of them are in the context. */
 const MAX_NAMED = 3;
 
@@ -63,6 +64,14 @@ function eventGiven(
     throw badField(doing, field, `must be a plain object, not ${shown(given)}`);
   }
   const at = (key: string): string => `${field}.${key}`;
+  for (const name of Object.keys(given)) {
+    if (given[name] === undefined || NAMES.includes(name)) continue;
+    throw badField(doing, at(name), `is none of what an event is given with: ${NAMES.join(", ")}`);
+  }
+  const own = ownValue(given, "stream");
+  if (stream !== null && own !== undefined && own !== stream) {
+    throw badField(doing, at("stream"), `is ${shown(own)}, and all are for ${shown(stream)}`);
+  }
   const metadata = ownValue(given, "metadata");
   if (metadata !== undefined && !isPlainObject(metadata)) {
     throw badField(doing, at("metadata"), `must be a plain object, not ${shown(metadata)}`);
@@ -70,7 +79,7 @@ function eventGiven(
   const causedBy = textOrNull(doing, at("causedBy"), ownValue(given, "causedBy"));
   const correlationId = textOrNull(doing, at("correlationId"), ownValue(given, "correlationId"));
   return {
-    stream: stream ?? requireText(doing, at("stream"), ownValue(given, "stream")),
+    stream: stream ?? requireText(doing, at("stream"), own),
     type: requireText(doing, at("type"), ownValue(given, "type")),
     payload: requireJson(doing, at("payload"), ownValue(given, "payload")),
     ...(metadata === undefined

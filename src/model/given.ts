@@ -83,7 +83,7 @@ export function requireInput(doing: string, value: unknown): Readonly<Record<str
 export function requireNames(doing: string, given: object, names: readonly string[]): void {
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || names.includes(name)) continue;
-    throw badField(doing, name, `is none of what it takes: ${names.join(", ")}`);
+    throw badField(doing, name, `is none of what the call takes: ${names.join(", ")}`);
   }
 }
 

@@ -1,7 +1,7 @@
 /** The tables of a SELECT by their names, and the columns that names mean. */
 
 import type { ColumnAffinity, ColumnOf } from "./affinities.ts";
-import { nearestName } from "./nearest-name.ts";
+import { nearestName } from "../model/nearest-name.ts";
 import { refuse, unsupported, unsure } from "./query-engine.ts";
 import type { Cell } from "./sql-cells.ts";
 import type { BoundText } from "./sql-text.ts";

@@ -1,7 +1,7 @@
 /** A query's text in tokens, each as the parser is to read it. */
 
 import { refuse, unsupported, unsure } from "./query-engine.ts";
-import { nearestName } from "./nearest-name.ts";
+import { nearestName } from "../model/nearest-name.ts";
 import { aggregateNames } from "./sql-aggregates.ts";
 import type { Binding } from "./sql-binding.ts";
 import { functionNames } from "./sql-functions.ts";

@@ -2,7 +2,7 @@
 
 import type { Session, Subquery } from "./compiled.ts";
 import { type SelectNode, type Statement } from "./expressions.ts";
-import { nearestName } from "./nearest-name.ts";
+import { nearestName } from "../model/nearest-name.ts";
 import {
   refuse,
   unsure,

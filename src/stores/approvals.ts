@@ -101,7 +101,7 @@ export class Approvals {
    * @throws FlowError `BAD_REQUEST` for an unknown status.
    */
   async list(options: ListApprovalsOptions = {}): Promise<Approval[]> {
-    const status = requireStatus(requireOptions(options).status);
+    const status = requireStatus(requireOptions(options, { status: true }).status);
     const stored = await this.#context.storage.read((view) =>
       this.#documents.list(view, APPROVALS),
     );
@@ -130,14 +130,14 @@ export class Approvals {
    * one: `context` holds `status`, `resolver`, `resolvedAt` and `reason`.
    */
   async approve(id: string, options: ApproveOptions = {}): Promise<Approval> {
-    return this.#resolve(id, "approved", requireNote(options), null);
+    return this.#resolve(id, "approved", requireNote(options, { resolver: true }), null);
   }
 
   /** Rejects; the same rules as {@link approve}. Logs `approval_rejected`. */
   async reject(id: string, options: RejectOptions = {}): Promise<Approval> {
-    requireNote(options);
-    const reason = textOrNull("Cannot reject the approval", "reason", options.reason);
-    return this.#resolve(id, "rejected", options, reason);
+    const { reason, ...given } = requireNote(options, { resolver: true, reason: true });
+    const why = textOrNull("Cannot reject the approval", "reason", reason);
+    return this.#resolve(id, "rejected", given, why);
   }
 
   /**
@@ -150,7 +150,10 @@ export class Approvals {
   async wait(id: string, options: WaitApprovalOptions = {}): Promise<Approval> {
     const doing = "Cannot wait for the approval";
     requireText(doing, "id", id);
-    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = requireOptions(options);
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = requireOptions(options, {
+      timeoutMs: true,
+      signal: true,
+    });
     if (typeof timeoutMs !== "number" || !(timeoutMs >= 0))
       throw badField(doing, "timeoutMs", `must be a number of ms, not ${shown(timeoutMs)}`);
     if (signal !== undefined && !(signal instanceof AbortSignal))
@@ -187,10 +190,9 @@ export class Approvals {
   ): Promise<Approval> {
     const doing = `Cannot ${status === "approved" ? "approve" : "reject"} the approval`;
     requireText(doing, "id", id);
-    const { agent } = options;
-    const resolver =
-      textOrNull(doing, "resolver", options.resolver) ?? agent ?? this.#context.actor;
-    const by = { ...options, agent: agent ?? resolver };
+    const { resolver: named, agent, ...note } = options;
+    const resolver = textOrNull(doing, "resolver", named) ?? agent ?? this.#context.actor;
+    const by = { ...note, agent: agent ?? resolver };
     return commitNoted(this.#context, by, [reason, resolver], (write) => {
       const nowMs = this.#context.nowMs();
       const document = resolve(this.#find(write, id), { status, resolver, reason, nowMs });

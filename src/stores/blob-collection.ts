@@ -7,7 +7,7 @@
 
 import { FlowError, isFlowError } from "../errors.ts";
 import type { BlobDocument } from "../model/blobs.ts";
-import { badField, flagOrFalse, requireNames } from "../model/given.ts";
+import { badField, flagOrFalse } from "../model/given.ts";
 import {
   ContentsAside,
   listContents,
@@ -52,8 +52,14 @@ export async function collectBlobs(
   documents: Documents<BlobDocument>,
   options: CollectBlobsOptions,
 ): Promise<CollectedBlobs> {
-  const { olderThanMs = HOUR_MS, dryRun, ...note } = requireNote(options);
-  requireNames(DOING, note, ["olderThanMs", "dryRun", "agent", "source", "note"]);
+  const {
+    olderThanMs = HOUR_MS,
+    dryRun,
+    ...note
+  } = requireNote(options, {
+    olderThanMs: true,
+    dryRun: true,
+  });
   const isDry = flagOrFalse(DOING, "dryRun", dryRun);
   if (!(olderThanMs >= 0)) throw badField(DOING, "olderThanMs", "must be 0 or more");
   const { storage } = context;

@@ -27,7 +27,7 @@ import { BLOB_KEYS } from "../storage/layout.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { tooLarge } from "./call-size.ts";
 import { collectBlobs, type CollectBlobsOptions, type CollectedBlobs } from "./blob-collection.ts";
-import type { StoreContext } from "./context.ts";
+import { requireNote, type StoreContext } from "./context.ts";
 import { Documents, fileNameFor, namedAfter } from "./documents.ts";
 import type { FindingListener } from "./told.ts";
 
@@ -57,6 +57,8 @@ export interface BlobStream extends BlobStat {
 const PUTTING = "Cannot put the blob";
 /** So much of a content is written before others have their turn. */
 const SLICE_BYTES = 1024 * 1024;
+/** Also of what another store has of a content. */
+const PUT_NAMES = { key: true, data: true, contentType: true, sha256: true, size: true } as const;
 /** A content that is collected between its writing and its commit is written again. */
 const MAX_PUT_TRIES = 3;
 
@@ -79,6 +81,7 @@ export class Blobs {
    */
   async put(input: PutBlobInput): Promise<BlobEntry> {
     const given = requireInput(PUTTING, input);
+    requireNote(input, PUT_NAMES, "input");
     const key = requireText(PUTTING, "key", given["key"]);
     const contentType = textOrNull(PUTTING, "contentType", given["contentType"]);
     const data = requireData(given["data"]);

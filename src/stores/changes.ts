@@ -26,6 +26,18 @@ export interface LogEventInput extends ChangeNote {
   readonly newValue?: string | null | undefined;
 }
 
+/** Also of an event that a call gave, for who logs it again. */
+const INPUT_NAMES = {
+  field: true,
+  oldValue: true,
+  newValue: true,
+  id: true,
+  featureId: true,
+  featureUid: true,
+  eventType: true,
+  createdAt: true,
+} as const;
+
 /** The history of features. */
 export class Changes {
   readonly #context: StoreContext;
@@ -47,7 +59,7 @@ export class Changes {
     input: LogEventInput = {},
   ): Promise<ChangeEvent> {
     requireText(eventType, "eventType");
-    requireNote(input);
+    requireNote(input, INPUT_NAMES);
     for (const key of ["field", "oldValue", "newValue"] as const) {
       if (input[key] !== undefined && input[key] !== null) requireString(input[key], key);
     }
@@ -102,7 +114,7 @@ export class Changes {
       typeof ref === "number"
         ? reader.ofEntity(FEATURE_KIND, ref)
         : reader.ofStream(featureStream(ref));
-    reportFaults(reader.faults(), this.#context.findings, false);
+    reportFaults(reader.faults(), this.#context, false);
     const found = lines.flatMap(({ event }) => changeOf(event) ?? []);
     return found.sort((a, b) => (a.id < b.id ? -1 : 1));
   }

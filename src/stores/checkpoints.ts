@@ -60,7 +60,7 @@ export class Checkpoints {
   async save(name: string, options: SaveCheckpointOptions = {}): Promise<Checkpoint> {
     const doing = "Cannot save the checkpoint";
     requireText(doing, "name", name);
-    const scope = requireScope(doing, requireNote(options).scope);
+    const scope = requireScope(doing, requireNote(options, { scope: true, replace: true }).scope);
     const replace = flagOrFalse(doing, "replace", options.replace);
     return this.#commit((write) => {
       const files = this.#files(write);
@@ -92,7 +92,7 @@ export class Checkpoints {
   async restore(name: string, options: RestoreCheckpointOptions = {}): Promise<RestoredCheckpoint> {
     const doing = "Cannot restore the checkpoint";
     requireText(doing, "name", name);
-    const dryRun = flagOrFalse(doing, "dryRun", requireNote(options).dryRun);
+    const dryRun = flagOrFalse(doing, "dryRun", requireNote(options, { dryRun: true }).dryRun);
     if (dryRun) {
       return this.#context.storage.read((view) => {
         const { manifest, plan } = this.#plan(view, name);
@@ -136,7 +136,7 @@ export class Checkpoints {
    */
   async delete(name: string, options: ChangeNote = {}): Promise<{ readonly name: string }> {
     requireText("Cannot delete the checkpoint", "name", name);
-    requireNote(options);
+    requireNote(options, {});
     return this.#commit((write) => {
       if (!this.#files(write).has(name)) throw noSuchCheckpoint(name);
       dropCheckpoint(write, name);

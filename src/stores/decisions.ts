@@ -47,7 +47,9 @@ export class Decisions {
    * @throws FlowError `BAD_REQUEST` for a limit below 1.
    */
   async list(options: ListDecisionsOptions = {}): Promise<DecisionEntry[]> {
-    const { epicId, limit } = decisionFilter(requireOptions(options));
+    const { epicId, limit } = decisionFilter(
+      requireOptions(options, { epicId: true, limit: true }),
+    );
     const reader = await this.#context.storage.reader();
     const events =
       epicId === null
@@ -59,7 +61,7 @@ export class Decisions {
       const entry = decisionIn(event);
       if (entry !== null && (epicId === null || entry.epicId === epicId)) found.push(entry);
     }
-    reportFaults(reader.faults(), this.#context.findings, false);
+    reportFaults(reader.faults(), this.#context, false);
     return found;
   }
 }

@@ -7,17 +7,20 @@ import {
   expectationsGiven,
   requireVersions,
   sameContent,
+  type EventContent,
   type ExpectedVersion,
   type NewStreamEvent,
   type VersionMismatch,
 } from "../model/events.ts";
-import { requireNames, requireText, textOrNull } from "../model/given.ts";
+import { requireText, textOrNull } from "../model/given.ts";
 import { copyJson } from "../model/json-values.ts";
-import { linesOf } from "../storage/event-lines.ts";
+import { linesOf, type EventLine } from "../storage/event-lines.ts";
 import type { LogReader, NumberedLine } from "../storage/log-reader.ts";
+import type { LogDamage } from "../storage/segments.ts";
 import type { EventDraft, Writing } from "../storage/view.ts";
 import { requireBearable, tooLarge } from "./call-size.ts";
 import { attribution, requireNote, type ChangeNote, type StoreContext } from "./context.ts";
+import { fileOfSegment } from "./log-findings.ts";
 import { storedEvent, type StoredEvent } from "./stored-events.ts";
 
 /** How a batch is appended. */
@@ -45,8 +48,6 @@ export interface Appended {
 }
 
 const DOING = "Cannot append events";
-const ALL_NAMES = ["agent", "source", "note", "commandId"];
-const NAMES = [...ALL_NAMES, "expectedVersion", "alsoExpect"];
 
 interface Append {
   readonly events: readonly NewStreamEvent[];
@@ -62,7 +63,7 @@ export async function appendToStream(
   given: { readonly stream: unknown; readonly events: unknown },
   options: AppendOptions,
 ): Promise<Appended> {
-  requireNames(DOING, requireNote(options), NAMES);
+  requireNote(options, { commandId: true, expectedVersion: true, alsoExpect: true });
   const stream = requireText(DOING, "stream", given.stream);
   const { expectedVersion, alsoExpect } = options;
   return commitAppend(context, types, {
@@ -80,7 +81,7 @@ export async function appendEach(
   events: unknown,
   options: AppendAllOptions,
 ): Promise<Appended> {
-  requireNames(DOING, requireNote(options), ALL_NAMES);
+  requireNote(options, { commandId: true });
   return commitAppend(context, types, {
     events: eventsGiven(DOING, events, null),
     expectations: [],
@@ -106,7 +107,7 @@ async function commitAppend(
   requireBearable([drafts, expectations, options]);
   const decide = (write: Writing): Appended => {
     const reader = context.storage.readerIn(write);
-    const first = commandId === null ? null : seenBefore(reader, commandId, drafts, types);
+    const first = commandId === null ? null : seenBefore(context, reader, commandId, drafts, types);
     if (first !== null) return { events: first, duplicate: true };
     requireVersions(DOING, expectations, (stream) => reader.versionOf(stream));
     return { events: appended(write, reader, drafts, types), duplicate: false };
@@ -167,33 +168,80 @@ function appended(
  * What an earlier call with this id appended; `null` when there was none. Two clones may have run one
  * command each before they were merged: any that is the same will do, the first one first.
  *
- * @throws FlowError `CONFLICT` for other content.
+ * @throws FlowError `CONFLICT` for other content; `CORRUPT` when a damaged line hides whether it is.
  */
 function seenBefore(
+  { storage }: StoreContext,
   reader: LogReader,
   commandId: string,
   drafts: readonly EventDraft[],
   types: EventTypes,
 ): StoredEvent[] | null {
-  const batches = new Map<string, NumberedLine[]>();
-  for (const line of reader.byCommand(commandId)) {
-    const batch = batches.get(line.event.txId) ?? [];
-    batch.push(line);
-    batches.set(line.event.txId, batch);
-  }
-  if (batches.size === 0) return null;
-  for (const batch of batches.values()) {
-    const events = batch.map((line) => storedEvent(line, types));
+  const batches = batchesOf(reader.byCommand(commandId));
+  if (batches.length === 0) return null;
+  for (const batch of batches) {
     // Sent again as it was then, or by a program that makes its payloads in the newest shape by now.
-    const written = batch.map(({ event }) => event);
-    if (sameContent(written, drafts) || sameContent(events, drafts)) return events;
+    const isAsWritten = sameContent(eventsOf(batch), drafts);
+    const events = batch.map((line) => storedEvent(line, types));
+    if (isAsWritten || sameContent(events, drafts)) return events;
+  }
+  const eventIds = eventsOf(batches.flat()).map(({ id }) => id);
+  for (const batch of batches) {
+    const damage = damageIn(batch, reader);
+    if (damage === undefined || !isPartOf(eventsOf(batch), drafts)) continue;
+    const file = fileOfSegment(storage.disk, damage.segment);
+    const { line } = damage;
+    throw new FlowError(
+      "CORRUPT",
+      `${DOING}: the command "${commandId}" was sent before, and ${file}, line ${line}, where it may have written, is damaged`,
+      {
+        context: { commandId, eventIds, file, line },
+        hint: "Bring the line back from git or a copy; or look at what is there, and append what lacks under another command id.",
+      },
+    );
   }
   throw new FlowError(
     "CONFLICT",
     `${DOING}: the command "${commandId}" has appended something else before`,
     {
-      context: { commandId, eventIds: [...batches.values()].flat().map(({ event }) => event.id) },
+      context: { commandId, eventIds },
       hint: "A command id stands for one list of events; give another command another id.",
     },
   );
+}
+
+function eventsOf(lines: readonly NumberedLine[]): EventLine[] {
+  return lines.map(({ event }) => event);
+}
+
+/** Lines by the call that wrote them, each in the order in which they were given. */
+function batchesOf(lines: readonly NumberedLine[]): NumberedLine[][] {
+  const batches = new Map<string, NumberedLine[]>();
+  for (const line of lines) {
+    const batch = batches.get(line.event.txId) ?? [];
+    batch.push(line);
+    batches.set(line.event.txId, batch);
+  }
+  return [...batches.values()].map((batch) => batch.sort((a, b) => a.event.n - b.event.n));
+}
+
+/** Damage where a batch stands: its lines follow one another. */
+function damageIn(batch: readonly NumberedLine[], reader: LogReader): LogDamage | undefined {
+  const [first] = batch;
+  if (first === undefined) return undefined;
+  const { n, of } = first.event;
+  const begin = first.line - n + 1;
+  return reader.faults().damage.find(({ segment, line }) => {
+    return segment === first.segment && line >= begin && line < begin + of;
+  });
+}
+
+/** Whether events are among others, in their order. */
+function isPartOf(events: readonly EventContent[], all: readonly EventContent[]): boolean {
+  let at = 0;
+  for (const one of all) {
+    const next = events[at];
+    if (next !== undefined && sameContent([next], [one])) at += 1;
+  }
+  return at === events.length;
 }

@@ -3,7 +3,7 @@
 import { badField, flagOrFalse } from "../model/given.ts";
 import { shown } from "../model/json-values.ts";
 import type { ArchiveReport } from "../storage/log-archive.ts";
-import { requireOptions, type StoreContext } from "./context.ts";
+import { requireNote, type StoreContext } from "./context.ts";
 
 /** Which segments of the log are archived. */
 export interface ArchiveEventsOptions {
@@ -25,7 +25,10 @@ export async function archiveEvents(
   context: StoreContext,
   options: ArchiveEventsOptions,
 ): Promise<ArchiveReport> {
-  const { olderThanMs = DEFAULT_AGE_MS, dryRun } = requireOptions(options);
+  const { olderThanMs = DEFAULT_AGE_MS, dryRun } = requireNote(options, {
+    olderThanMs: true,
+    dryRun: true,
+  });
   if (!(Number.isFinite(olderThanMs) && olderThanMs >= 0)) {
     throw badField(DOING, "olderThanMs", `must be a number from 0, not ${shown(olderThanMs)}`);
   }

@@ -95,10 +95,10 @@ export class GroupSeat {
   /** Gives the seat up; one that was lost is another's. */
   async leave(place: Place): Promise<void> {
     if (!this.#isHeld) return;
-    this.#isHeld = false;
     await this.#context.storage.commit((write) => {
       if (this.#look(write)?.consumer?.token === this.#token) this.#put(write, place, false);
     });
+    this.#isHeld = false;
   }
 
   #isFree(file: GroupFile | null): boolean {

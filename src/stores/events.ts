@@ -7,7 +7,7 @@ import { setImmediate as letOthersRun } from "node:timers/promises";
 
 import type { EventTypeOptions, EventTypes } from "../model/event-types.ts";
 import type { NewEvent, NewStreamEvent } from "../model/events.ts";
-import { badField, countOrAll, requireNames, requireText, requireWord } from "../model/given.ts";
+import { badField, countOrAll, requireText, requireWord } from "../model/given.ts";
 import { shown } from "../model/json-values.ts";
 import { momentMs, toIso } from "../model/time.ts";
 import type { LogReader, NumberedLine, Scan } from "../storage/log-reader.ts";
@@ -67,8 +67,16 @@ export interface Aggregate<S> {
 const ORDERS = ["asc", "desc"] as const;
 const LOADING = "Cannot load the stream";
 const QUERYING = "Cannot query events";
-/** Of {@link EventQuery}. */
-const QUERY_NAMES = ["stream", "streamPrefix", "type", "agent", "since", "until", "limit", "order"];
+const QUERY_NAMES = {
+  stream: true,
+  streamPrefix: true,
+  type: true,
+  agent: true,
+  since: true,
+  until: true,
+  limit: true,
+  order: true,
+} as const;
 const REPLAYING = "Cannot replay events";
 
 /** The event log. */
@@ -162,8 +170,10 @@ export class Events {
    * @throws FlowError `BAD_REQUEST`.
    */
   async load(stream: string, options: LoadOptions = {}): Promise<StoredEvent[]> {
-    const { afterVersion = 0, limit } = requireOptions(options);
-    requireNames(LOADING, options, ["afterVersion", "limit"]);
+    const { afterVersion = 0, limit } = requireOptions(options, {
+      afterVersion: true,
+      limit: true,
+    });
     requireText(LOADING, "stream", stream);
     requireNumber(LOADING, "afterVersion", afterVersion);
     const most = countOrAll(LOADING, "limit", limit);
@@ -180,8 +190,7 @@ export class Events {
    * unknown order.
    */
   async query(query: EventQuery = {}): Promise<StoredEvent[]> {
-    const { limit, order = "asc" } = requireOptions(query, "query");
-    requireNames(QUERYING, query, QUERY_NAMES);
+    const { limit, order = "asc" } = requireOptions(query, QUERY_NAMES, "query");
     const { stream, streamPrefix: prefix, type, agent } = query;
     for (const [field, value] of Object.entries({ stream, streamPrefix: prefix, type, agent })) {
       // Of no name there is nothing.
@@ -211,7 +220,7 @@ export class Events {
 
   /** How many events there are of each type, by type, of one stream or of all. */
   async countByType(options: CountOptions = {}): Promise<Record<string, number>> {
-    const { stream } = requireOptions(options);
+    const { stream } = requireOptions(options, { stream: true });
     if (stream !== undefined) requireText("Cannot count events", "stream", stream);
     const reader = await this.#context.storage.reader();
     const counts = [...reader.countByType(stream)].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -231,7 +240,7 @@ export class Events {
   }
 
   #report(reader: LogReader, hasReadAll: boolean): void {
-    reportFaults(reader.faults(), this.#context.findings, hasReadAll);
+    reportFaults(reader.faults(), this.#context, hasReadAll);
   }
 
   #stored(lines: readonly NumberedLine[]): StoredEvent[] {
@@ -350,7 +359,8 @@ export class Events {
    * @throws FlowError `CONFLICT` for a name that is registered; `BAD_REQUEST`.
    */
   async registerType(name: string, options: EventTypeOptions = {}): Promise<void> {
-    this.#types.register(name, requireOptions(options));
+    const known = requireOptions(options, { schema: true, upcast: true, tag: true });
+    this.#types.register(name, known);
   }
 
   /**

@@ -8,7 +8,7 @@ import type { Decision, FeatureWorld } from "../model/feature-world.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { requireBearable, textsOf, tooLarge } from "./call-size.ts";
 import { changeDraft, featureStream } from "./change-events.ts";
-import { requireNote, type ChangeNote, type StoreContext } from "./context.ts";
+import { type ChangeNote, type StoreContext } from "./context.ts";
 import { carryOut, FeatureFiles } from "./feature-files.ts";
 import { worldOf } from "./feature-world.ts";
 
@@ -91,7 +91,7 @@ export class FeatureCommits {
     });
   }
 
-  /** The one way of a change: decide on what is read, write it with its events, then answer. */
+  /** The one way of a change, of options that were judged: decide, write it with its events, answer. */
   async run<T>(
     options: ChangeNote,
     decide: (
@@ -102,7 +102,6 @@ export class FeatureCommits {
       readonly result: (write: Writing) => T;
     },
   ): Promise<T> {
-    requireNote(options);
     const commit = this.#context.storage.commit((write) => {
       const files = new FeatureFiles(write, this.#context.findings);
       const { decision, result } = decide(worldOf(this.#context, write, files), files);

@@ -76,6 +76,8 @@ export interface DeletedFeature {
   readonly removedFrom: number[];
 }
 
+const LIST_NAMES = { status: true, category: true, text: true, limit: true, after: true } as const;
+
 /** What can be done with features; see the contract of each call. */
 export class Features {
   readonly #context: StoreContext;
@@ -98,7 +100,9 @@ export class Features {
    * refused rather than dropped.
    */
   async create(input: CreateFeatureInput, options: ChangeNote = {}): Promise<Feature> {
-    return this.#commits.changeOne(options, (world) => decideCreate(world, [input], only(options)));
+    return this.#commits.changeOne(noted(options), (world) =>
+      decideCreate(world, [input], only(options)),
+    );
   }
 
   /**
@@ -112,7 +116,9 @@ export class Features {
     inputs: readonly CreateFeatureInput[],
     options: ChangeNote = {},
   ): Promise<Feature[]> {
-    return this.#commits.change(options, (world) => decideCreate(world, inputs, only(options)));
+    return this.#commits.change(noted(options), (world) =>
+      decideCreate(world, inputs, only(options)),
+    );
   }
 
   // ---- looking -------------------------------------------------------------------------------
@@ -161,7 +167,7 @@ export class Features {
    * @throws FlowError `BAD_REQUEST` for an unknown status, a limit below 1, a foreign `after`.
    */
   async list(options: ListFeaturesOptions = {}): Promise<FeaturePage> {
-    return pageOf(await this.#commits.all(), requireOptions(options));
+    return pageOf(await this.#commits.all(), requireOptions(options, LIST_NAMES));
   }
 
   /** Everything that was logged for a feature, oldest first; the same as `changes.getEvents`. */
@@ -179,7 +185,7 @@ export class Features {
    * `claim_and_get`, except that an unknown id is `NOT_FOUND`.
    */
   async claimAndGet(id: FeatureRef, options: ClaimFeatureOptions = {}): Promise<Feature> {
-    const { leaseMs, requireReady } = requireNote(options);
+    const { leaseMs, requireReady } = requireNote(options, { leaseMs: true, requireReady: true });
     if (requireReady !== undefined && typeof requireReady !== "boolean") {
       throw new FlowError(
         "BAD_REQUEST",
@@ -197,7 +203,7 @@ export class Features {
 
   /** Claims the ready feature with the highest score (then priority, id); `null` when none is ready. */
   async claimNext(options: ClaimNextOptions = {}): Promise<Feature | null> {
-    const { category, leaseMs } = requireNote(options);
+    const { category, leaseMs } = requireNote(options, { category: true, leaseMs: true });
     const agent = this.#agentOf(options);
     const claimed = await this.#commits.change(options, (world) =>
       decideClaimNext(world, { agent, category, leaseMs }),
@@ -215,13 +221,15 @@ export class Features {
     agent: string,
     options: { readonly leaseMs: number },
   ): Promise<Feature> {
-    const { leaseMs } = requireOptions(options);
+    const { leaseMs } = requireNote(options, { leaseMs: true });
     return this.#commits.changeOne({}, (world) => decideRenewClaim(world, id, agent, leaseMs));
   }
 
   /** Brings the files of expired leases up to date; returns the ids. Readers see the expiry without it. */
   async releaseExpired(options: ChangeNote = {}): Promise<number[]> {
-    const released = await this.#commits.change(options, (world) => decideReleaseExpired(world));
+    const released = await this.#commits.change(noted(options), (world) =>
+      decideReleaseExpired(world),
+    );
     return released.map(({ id }) => id);
   }
 
@@ -229,21 +237,21 @@ export class Features {
 
   /** Sets a feature passing, whoever holds it. @throws FlowError `NOT_FOUND`, `CONFLICT`. */
   async markPassing(id: FeatureRef, options: MarkFeatureOptions = {}): Promise<Feature> {
-    return this.#commits.changeOne(options, (world) =>
+    return this.#commits.changeOne(marking(options), (world) =>
       decideMarkPassing(world, id, marked(options)),
     );
   }
 
   /** Sets a feature neither passing nor in progress. @throws FlowError `NOT_FOUND`, `CONFLICT`. */
   async markFailing(id: FeatureRef, options: MarkFeatureOptions = {}): Promise<Feature> {
-    return this.#commits.changeOne(options, (world) =>
+    return this.#commits.changeOne(marking(options), (world) =>
       decideMarkFailing(world, id, marked(options)),
     );
   }
 
   /** Sets a feature in progress. @throws FlowError `CONFLICT` when it passes or is in progress. */
   async markInProgress(id: FeatureRef, options: MarkFeatureOptions = {}): Promise<Feature> {
-    const agent = this.#agentOf(requireNote(options));
+    const agent = this.#agentOf(marking(options));
     return this.#commits.changeOne(options, (world) =>
       decideMarkInProgress(world, id, { ...marked(options), agent }),
     );
@@ -251,14 +259,16 @@ export class Features {
 
   /** Gives a feature back; one that is not in progress stays as it is. @throws FlowError `NOT_FOUND`. */
   async clearInProgress(id: FeatureRef, options: MarkFeatureOptions = {}): Promise<Feature> {
-    return this.#commits.changeOne(options, (world) =>
+    return this.#commits.changeOne(marking(options), (world) =>
       decideClearInProgress(world, id, marked(options)),
     );
   }
 
   /** Puts a feature behind all others: priority = the highest + 1; flags are kept. */
   async skip(id: FeatureRef, options: MarkFeatureOptions = {}): Promise<Feature> {
-    return this.#commits.changeOne(options, (world) => decideSkip(world, id, marked(options)));
+    return this.#commits.changeOne(marking(options), (world) =>
+      decideSkip(world, id, marked(options)),
+    );
   }
 
   // ---- dependencies and edits ----------------------------------------------------------------
@@ -274,7 +284,7 @@ export class Features {
     dependency: FeatureRef,
     options: UpdateFeatureOptions = {},
   ): Promise<Feature> {
-    return this.#commits.changeOne(options, (world) =>
+    return this.#commits.changeOne(updating(options), (world) =>
       decideAddDependency(world, id, dependency, marked(options)),
     );
   }
@@ -285,7 +295,7 @@ export class Features {
     dependency: FeatureRef,
     options: UpdateFeatureOptions = {},
   ): Promise<Feature> {
-    return this.#commits.changeOne(options, (world) =>
+    return this.#commits.changeOne(updating(options), (world) =>
       decideRemoveDependency(world, id, dependency, marked(options)),
     );
   }
@@ -296,7 +306,7 @@ export class Features {
     dependencies: readonly FeatureRef[],
     options: UpdateFeatureOptions = {},
   ): Promise<Feature> {
-    return this.#commits.changeOne(options, (world) =>
+    return this.#commits.changeOne(updating(options), (world) =>
       decideSetDependencies(world, id, dependencies, marked(options)),
     );
   }
@@ -312,7 +322,7 @@ export class Features {
     patch: FeaturePatch,
     options: UpdateFeatureOptions = {},
   ): Promise<Feature> {
-    return this.#commits.changeOne(options, (world) =>
+    return this.#commits.changeOne(updating(options), (world) =>
       decideUpdate(world, id, patch, marked(options)),
     );
   }
@@ -325,7 +335,7 @@ export class Features {
    * @throws FlowError `NOT_FOUND`, `CONFLICT`.
    */
   async delete(id: FeatureRef, options: UpdateFeatureOptions = {}): Promise<DeletedFeature> {
-    return this.#commits.run(options, (world) => {
+    return this.#commits.run(updating(options), (world) => {
       const decision = decideDelete(world, id, marked(options));
       return {
         decision,
@@ -337,6 +347,19 @@ export class Features {
   #agentOf(options: ChangeNote): string {
     return options.agent === undefined ? this.#context.actor : options.agent;
   }
+}
+
+/** Options of a call that takes a note and nothing else. */
+function noted(options: ChangeNote): ChangeNote {
+  return requireNote(options, {});
+}
+
+function updating(options: UpdateFeatureOptions): UpdateFeatureOptions {
+  return requireNote(options, { expectedRevision: true });
+}
+
+function marking(options: MarkFeatureOptions): MarkFeatureOptions {
+  return requireNote(options, { claimedBy: true, expectedRevision: true });
 }
 
 /** The agent that a call names, for decisions that log it. */

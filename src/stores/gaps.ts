@@ -97,7 +97,7 @@ export class Gaps {
    */
   async list(epicId: string, options: ListGapsOptions = {}): Promise<Gap[]> {
     requireText("Cannot list gaps", "epicId", epicId);
-    const status = requireGapStatus(requireOptions(options).status);
+    const status = requireGapStatus(requireOptions(options, { status: true }).status);
     const gaps = await this.#context.storage.read((view) => this.#look(view, epicId).all());
     return gaps
       .map(({ document }) => gapOf(document))

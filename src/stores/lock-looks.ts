@@ -16,7 +16,7 @@ import { lockLost } from "../model/lock-errors.ts";
 import { requireMode, requirePaths } from "../model/lock-inputs.ts";
 import { eventsAbout, lockEventOf, type LockEvent } from "../model/lock-log.ts";
 import { Demand, reaches, type LockEntry, type LockHolder } from "../model/locks.ts";
-import { requireOptions, type StoreContext } from "./context.ts";
+import { requireNoteIn, requireOptions, type StoreContext } from "./context.ts";
 import type { LockCommits } from "./lock-commits.ts";
 import type { ListLocksOptions, LockConflictsOptions, LockHistoryOptions } from "./lock-options.ts";
 import type { LockPaths } from "./lock-paths.ts";
@@ -46,7 +46,11 @@ export class LockLooks {
     show: (world: LockWorld, entry: LockEntry) => T,
   ): Promise<T[]> {
     const doing = "Cannot list locks";
-    const { taskId, path, expired } = requireOptions(options);
+    const { taskId, path, expired } = requireOptions(options, {
+      taskId: true,
+      path: true,
+      expired: true,
+    });
     if (taskId !== undefined) requireText(doing, "taskId", taskId);
     if (expired !== undefined && typeof expired !== "boolean")
       throw badField(doing, "expired", `must be true or false, not ${shown(expired)}`);
@@ -59,7 +63,8 @@ export class LockLooks {
 
   async conflicts(options: LockConflictsOptions): Promise<LockHolder[]> {
     const doing = "Cannot look for conflicts";
-    const { paths, taskId, mode = "write" } = requireOptions(options);
+    // What is asked of `acquire` may be handed on whole.
+    const { paths, taskId, mode = "write" } = requireNoteIn(options);
     if (taskId !== undefined) requireText(doing, "taskId", taskId);
     const keys = requirePaths(doing, paths).flatMap((path, at) =>
       this.#paths.literalKeys(doing, `paths[${at}]`, path),
@@ -93,7 +98,7 @@ export class LockLooks {
 
   async history(options: LockHistoryOptions): Promise<LockEvent[]> {
     const doing = "Cannot look at the history of locks";
-    const { path, taskId } = requireOptions(options);
+    const { path, taskId } = requireOptions(options, { path: true, taskId: true });
     if (taskId !== undefined) requireText(doing, "taskId", taskId);
     const keys = path === undefined ? null : this.#paths.literalKeys(doing, "path", path);
     const lines = await this.#context.storage.read((view) => this.#commits.lines(view, taskId));

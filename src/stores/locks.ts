@@ -18,7 +18,7 @@ import { loggedPart, type LockEvent } from "../model/lock-log.ts";
 import type { LockEntry, LockHolder, LockKind, LockProcess } from "../model/locks.ts";
 import { toIso } from "../model/time.ts";
 import type { Writing } from "../storage/view.ts";
-import { requireNote, type ChangeNote, type StoreContext } from "./context.ts";
+import { requireNote, requireNoteIn, type ChangeNote, type StoreContext } from "./context.ts";
 import { fileNameFor } from "./documents.ts";
 import { LockCommits, type Obtained } from "./lock-commits.ts";
 import type { IsAlive } from "./lock-files.ts";
@@ -99,7 +99,7 @@ export class Locks {
   async #obtain(
     input: AcquireLocksInput,
   ): Promise<{ request: LockRequest; obtained: Obtained; waits: boolean }> {
-    requireNote(input);
+    requireNoteIn(input);
     const { words, waitMs, signal, bindToPid, ...judged } = judgeAcquire(input);
     const { agent, source, note } = input;
     const process = this.#processOf(bindToPid);
@@ -185,7 +185,7 @@ export class Locks {
    */
   async heartbeat(taskId: string, options: ChangeNote = {}): Promise<LockHeartbeat> {
     requireText("Cannot renew locks", "taskId", taskId);
-    return this.#commits.change(requireNote(options), (draft, write) => {
+    return this.#commits.change(requireNote(options, {}), (draft, write) => {
       const lines = this.#commits.lines(write, taskId);
       const logged = new Set(lines.map(({ token }) => token));
       const extended = decideHeartbeat(draft, taskId, (token) => logged.has(token));
@@ -204,7 +204,8 @@ export class Locks {
    */
   async release(input: ReleaseLocksInput): Promise<number> {
     const doing = "Cannot release locks";
-    const { taskId, paths, ...note } = requireNote(input);
+    // What was asked of `acquire` may be handed on whole.
+    const { taskId, paths, agent, source, note } = requireNoteIn(input);
     requireText(doing, "taskId", taskId);
     const words = requirePaths(doing, paths);
     const held = words.some((word) => this.#paths.mayBePattern(word))
@@ -214,7 +215,7 @@ export class Locks {
     const names = new Set([...keys].map(fileNameFor));
     const { keyOf } = this.#paths;
     return this.#commits.clear(
-      note,
+      { agent, source, note },
       ({ name, path }) => names.has(name) || (path !== null && keys.has(keyOf(path))),
       (draft, write) => this.#release(draft, write, taskId, keys),
     );
@@ -231,7 +232,7 @@ export class Locks {
   /** Gives back all locks of a task. @returns how many. */
   async releaseForTask(taskId: string, options: ChangeNote = {}): Promise<number> {
     requireText("Cannot release locks", "taskId", taskId);
-    return this.#commits.change(requireNote(options), (draft, write) =>
+    return this.#commits.change(requireNote(options, {}), (draft, write) =>
       this.#release(draft, write, taskId, null),
     );
   }
@@ -260,7 +261,7 @@ export class Locks {
    * `onWarning` is told.
    */
   async releaseAll(options: ChangeNote = {}): Promise<number> {
-    return this.#commits.clear(requireNote(options), () => true, decideReleaseAll);
+    return this.#commits.clear(requireNote(options, {}), () => true, decideReleaseAll);
   }
 
   /**
@@ -271,7 +272,7 @@ export class Locks {
    * @returns how many locks.
    */
   async cleanupStale(options: ChangeNote = {}): Promise<number> {
-    return this.#commits.change(requireNote(options), (draft, write) => {
+    return this.#commits.change(requireNote(options, {}), (draft, write) => {
       this.#commits.files.sweepQueue(write, options);
       return draft.lines.filter(({ event }) => event === "expired" || event === "dead").length;
     });

@@ -36,6 +36,8 @@ import {
   shortened,
 } from "./ulid-files.ts";
 
+const FILTER_NAMES = { type: true, module: true, severity: true, tags: true, limit: true } as const;
+
 /** What agents learnt and others shall know. */
 export class Memory {
   readonly #context: StoreContext;
@@ -153,7 +155,7 @@ export class Memory {
     filter: MemoryFilter,
     narrow: (entries: MemoryEntry[]) => MemoryEntry[],
   ): Promise<MemoryEntry[]> {
-    const wanted = requireFilter(doing, requireOptions(filter, "filter"));
+    const wanted = requireFilter(doing, requireOptions(filter, FILTER_NAMES, "filter"));
     const living = await this.#context.storage.read((view) => this.#living(view));
     const entries = living.map(memoryOf).filter((entry) => isTaken(wanted, entry));
     return narrow(entries).slice(0, wanted.limit);

@@ -17,7 +17,7 @@ export async function commitNoted<T>(
   texts: readonly unknown[],
   decide: (write: Writing) => T,
 ): Promise<T> {
-  requireNote(note);
+  requireNote(note, {});
   requireBearable(texts, [note, context.actor]);
   return tooLarge(context.storage.commit(decide));
 }
@@ -33,7 +33,7 @@ export function noteWith(
   keys: readonly (keyof ChangeNote)[],
   options: ChangeNote,
 ): ChangeNote {
-  requireNote(options);
+  requireNote(options, {});
   const note: Record<string, unknown> = {};
   for (const key of keys) note[key] = options[key] ?? ownValue(input, key);
   return { ...options, ...note };

@@ -94,7 +94,7 @@ export class Outputs {
    */
   async list(options: ListOutputsOptions = {}): Promise<ListedOutput[]> {
     const doing = "Cannot list outputs";
-    const { epicId, limit } = requireOptions(options);
+    const { epicId, limit } = requireOptions(options, { epicId: true, limit: true });
     const epic = textOrNull(doing, "epicId", epicId);
     const count = countOrAll(doing, "limit", limit);
     const outputs = await this.#context.storage.read((view) => this.#all(view));
@@ -152,7 +152,7 @@ export class Outputs {
         break;
       }
     }
-    reportFaults(reader.faults(), this.#context.findings, false);
+    reportFaults(reader.faults(), this.#context, false);
     return written;
   }
 }

@@ -17,7 +17,7 @@ import {
 import { toIso } from "../model/time.ts";
 import { inFolder, PIPELINE } from "../storage/layout.ts";
 import type { Reading, Writing } from "../storage/view.ts";
-import { attribution, requireOptions, type ChangeNote, type StoreContext } from "./context.ts";
+import { attribution, requireNote, type ChangeNote, type StoreContext } from "./context.ts";
 import { Documents, fileNameFor, namedAfter } from "./documents.ts";
 import { commitNoted } from "./noted-commit.ts";
 import type { FindingListener } from "./told.ts";
@@ -128,12 +128,13 @@ export class Pipeline {
   async advance(epicId: string, options: AdvancePipelineOptions): Promise<PipelineState> {
     const doing = "Cannot advance the pipeline";
     requireText(doing, "epicId", epicId);
-    const from = requireText(doing, "from", requireOptions(options).from);
-    return commitNoted(this.#context, options, [epicId, from], (write) => {
+    const { from, ...note } = requireNote(options, { from: true });
+    requireText(doing, "from", from);
+    return commitNoted(this.#context, note, [epicId, from], (write) => {
       const before = this.#find(write, epicId);
       const state = before === null ? null : pipelineOf(before);
       const next = decideAdvance(this.#phases, state, epicId, from);
-      return this.#put(write, before, epicId, next, options, "pipeline_advanced");
+      return this.#put(write, before, epicId, next, note, "pipeline_advanced");
     });
   }
 

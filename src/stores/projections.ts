@@ -5,7 +5,7 @@
 
 import { FlowError } from "../errors.ts";
 import { FLOWFORGE_TABLES, LOG_TABLES } from "../model/flowforge-tables.ts";
-import { badField, requireInput, requireNames, requireWord } from "../model/given.ts";
+import { badField, requireInput, requireWord } from "../model/given.ts";
 import { copyJson, ownValue, setOwn, shown } from "../model/json-values.ts";
 import {
   identifierProblem,
@@ -25,7 +25,7 @@ import { toIso } from "../model/time.ts";
 import { ulidBehind } from "../model/ulid.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { requireBearable, tooLarge } from "./call-size.ts";
-import type { StoreContext } from "./context.ts";
+import { requireNote, type StoreContext } from "./context.ts";
 import type { QueryEngine, QueryResult } from "../query/query-engine.ts";
 import { logTable, namesIn, queryGiven, rowTable } from "./projection-queries.ts";
 import { TableRows, tablesIn, type RowFile } from "./projection-rows.ts";
@@ -130,7 +130,7 @@ export class Projections {
    */
   async upsert(input: UpsertRowsInput): Promise<Record<string, unknown>[]> {
     const given = requireInput(`${UPSERTING} a table`, input);
-    requireNames(WRITING, given, ["table", "rows", "mode"]);
+    requireNote(input, { table: true, rows: true, mode: true }, "input");
     const { table: name, rows, mode = "merge" } = given;
     const table = this.#requireWritable(UPSERTING, requireTableName(WRITING, name));
     requireWord(`${UPSERTING} ${table}`, "mode", mode, MODES);
@@ -169,7 +169,8 @@ export class Projections {
    */
   async truncate(input: { readonly table: string }): Promise<number> {
     const doing = "Cannot empty the table";
-    requireNames(doing, requireInput(doing, input), ["table"]);
+    requireInput(doing, input);
+    requireNote(input, { table: true }, "input");
     const table = this.#requireWritable(doing, input.table);
     const at = toIso(this.#context.nowMs());
     const commit = this.#context.storage.commit((write) => {

@@ -12,7 +12,7 @@ import { nameOf, SNAPSHOTS } from "../storage/layout.ts";
 import type { LogReader } from "../storage/log-reader.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { requireBearable, tooLarge } from "./call-size.ts";
-import type { StoreContext } from "./context.ts";
+import { requireNote, type StoreContext } from "./context.ts";
 import { fileNameFor } from "./documents.ts";
 
 /** The state that a stream had come to at a version. */
@@ -39,6 +39,8 @@ interface SnapshotFile extends Snapshot {
 }
 
 const DOING = "Cannot save the snapshot";
+/** A snapshot that a call gave may be handed on whole. */
+const INPUT_NAMES = { stream: true, version: true, state: true, createdAt: true } as const;
 
 export class Snapshots {
   readonly #context: StoreContext;
@@ -93,13 +95,14 @@ export function listSnapshots(view: Reading | Writing, reader: LogReader): Snaps
 }
 
 function snapshotGiven(input: unknown): Omit<Snapshot, "createdAt"> {
-  const { stream, version, state } = requireInput(DOING, input);
-  if (!Number.isSafeInteger(version) || (version as number) < 1) {
+  requireInput(DOING, input);
+  const { stream, version, state } = requireNote(input as SaveSnapshotInput, INPUT_NAMES, "input");
+  if (!Number.isSafeInteger(version) || version < 1) {
     throw badField(DOING, "version", `must be a whole number from 1, not ${shown(version)}`);
   }
   return {
     stream: requireText(DOING, "stream", stream),
-    version: version as number,
+    version,
     state: requireJson(DOING, "state", state),
   };
 }

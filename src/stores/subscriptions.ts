@@ -9,7 +9,7 @@ import { setImmediate as letOthersRun } from "node:timers/promises";
 import { isFlowError, type FlowError } from "../errors.ts";
 import { decodeCursor, encodeCursor, START, type Place } from "../model/cursors.ts";
 import type { EventTypes } from "../model/event-types.ts";
-import { badField, requireNames, requireText } from "../model/given.ts";
+import { badField, requireText } from "../model/given.ts";
 import { shown } from "../model/json-values.ts";
 import type { LogReader } from "../storage/log-reader.ts";
 import { requireOptions, type StoreContext } from "./context.ts";
@@ -44,7 +44,7 @@ export type SubscriptionItem =
   | { readonly event?: undefined; readonly caughtUp: true; readonly cursor: string };
 
 const DOING = "Cannot subscribe";
-const NAMES = ["from", "stream", "type", "group", "signal"];
+const NAMES = { from: true, stream: true, type: true, group: true, signal: true } as const;
 const FROM_END = "end";
 /** What a consumer has taken is kept at least so often. */
 const SAVE_EVERY_MS = 50;
@@ -61,6 +61,8 @@ export class Subscriptions {
   readonly #context: StoreContext;
   readonly #surroundings: Surroundings;
   readonly #open = new Set<Subscription>();
+  /** Were left inside a transaction, and keep their seats until it is over. */
+  readonly #leaving = new Set<Subscription>();
 
   constructor(context: StoreContext, surroundings: Surroundings) {
     this.#context = context;
@@ -69,8 +71,7 @@ export class Subscriptions {
 
   /** @throws FlowError `BAD_REQUEST`. */
   begin(options: SubscribeOptions): AsyncGenerator<SubscriptionItem, void, void> {
-    const { from = 1, stream, type, group, signal } = requireOptions(options);
-    requireNames(DOING, options, NAMES);
+    const { from = 1, stream, type, group, signal } = requireOptions(options, NAMES);
     for (const [field, value] of Object.entries({ stream, type, group })) {
       if (value !== undefined) requireText(DOING, field, value);
     }
@@ -113,18 +114,34 @@ export class Subscriptions {
       watch.end();
       this.#open.delete(subscription);
       signal?.removeEventListener("abort", end);
-      await subscription.leave();
+      // What a transaction does may be undone; that somebody has left may not.
+      if (this.#context.storage.isInTransaction) this.#leaving.add(subscription);
+      else await subscription.leave();
+    }
+  }
+
+  /** After a transaction: those that were left in it give up their seats. */
+  async settle(): Promise<void> {
+    if (this.#context.storage.isInTransaction) return;
+    for (const subscription of this.#leaving) {
+      try {
+        await subscription.leave();
+        this.#leaving.delete(subscription);
+      } catch (error) {
+        // Writers in the way, a full disk: the transaction has its end, and the next one tries again.
+        if (!isFlowError(error)) throw error;
+      }
     }
   }
 
   /** Whether somebody listens. */
   get isUsed(): boolean {
-    return this.#open.size > 0;
+    return this.#open.size + this.#leaving.size > 0;
   }
 
   /** Ends all of them: each keeps its place, and its consumer gets no more. */
   async end(): Promise<void> {
-    for (const subscription of this.#open) {
+    for (const subscription of [...this.#open, ...this.#leaving]) {
       subscription.end();
       await subscription.leave();
     }

@@ -17,11 +17,11 @@ import {
   type WorkflowTimer,
 } from "../model/workflows.ts";
 import type { Reading, Writing } from "../storage/view.ts";
-import type { StoreContext } from "./context.ts";
+import { requireNote, type StoreContext } from "./context.ts";
 import type { WorkflowFiles } from "./workflow-files.ts";
 import { inOrderOfSignals } from "./workflow-orders.ts";
 import { noSuch } from "./workflow-errors.ts";
-import { WorkflowLeases } from "./workflow-leases.ts";
+import { LEASE_NAMES, WorkflowLeases } from "./workflow-leases.ts";
 
 /** Ids are numbered under these names, in this clone alone. */
 const CHECKPOINT_KIND = "local:workflow-checkpoint";
@@ -240,7 +240,11 @@ export interface JudgedAdvance extends Change {
 
 /** @throws FlowError `BAD_REQUEST`. */
 export function judgedAdvance(id: string, input: AdvanceInput): JudgedAdvance {
-  const { from, to, patch, token, endWaits, reopens, cancels, consume } = input;
+  const { from, to, patch, token, endWaits, reopens, cancels, consume } = requireNote(
+    input,
+    ADVANCE_NAMES,
+    "input",
+  );
   const own = { workflowExecutionId: id };
   const checkpoints = listOf("checkpoints", input.checkpoints).map((row) =>
     checkpointOf({ ...row, ...own }),
@@ -261,9 +265,28 @@ export function judgedAdvance(id: string, input: AdvanceInput): JudgedAdvance {
 }
 
 const DOING = "Cannot change the execution";
+const ADVANCE_NAMES = {
+  ...LEASE_NAMES,
+  from: true,
+  to: true,
+  patch: true,
+  endWaits: true,
+  reopens: true,
+  cancels: true,
+  consume: true,
+  checkpoints: true,
+  timers: true,
+} as const;
 
 /** @throws FlowError `BAD_REQUEST` where it is not said from which status, or into which. */
-export function requireTransition({ from, to }: Pick<AdvanceInput, "from" | "to">): void {
+export function requireTransition(
+  input: Pick<AdvanceInput, "from" | "to" | "patch" | "token">,
+): void {
+  const { from, to } = requireNote(
+    input,
+    { ...LEASE_NAMES, from: true, to: true, patch: true },
+    "input",
+  );
   if (from === undefined) throw badField(DOING, "from", "is missing");
   if (to === undefined) throw badField(DOING, "to", "is missing");
 }

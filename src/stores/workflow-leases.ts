@@ -7,7 +7,7 @@ import { toIso } from "../model/time.ts";
 import { instantMs } from "../model/workflow-times.ts";
 import { isTerminal } from "../model/workflows.ts";
 import type { Reading, Writing } from "../storage/view.ts";
-import type { StoreContext } from "./context.ts";
+import { requireNote, type StoreContext } from "./context.ts";
 import { noSuch } from "./workflow-errors.ts";
 import type { WorkflowFiles } from "./workflow-files.ts";
 import type { StoredLease } from "./workflow-records.ts";
@@ -22,6 +22,15 @@ export const LONGEST_LEASE_MS = 24 * 60 * 60 * 1000;
 export interface ExecutionLease extends StoredLease {
   readonly workflowExecutionId: string;
 }
+
+/** The names of a lease: whoever acts under one may hand all of it on. */
+export const LEASE_NAMES = {
+  workflowExecutionId: true,
+  owner: true,
+  token: true,
+  expiresAt: true,
+  claims: true,
+} as const;
 
 /** A lease as its holder names it. */
 export type HeldLease = Pick<ExecutionLease, "workflowExecutionId" | "token">;
@@ -166,7 +175,10 @@ export function requireHeld(leases: unknown): readonly HeldLease[] {
 
 function requireClaim(options: unknown): { owner: string; leaseMs: number } {
   const doing = "Cannot claim the execution";
-  const { owner, leaseMs = DEFAULT_LEASE_MS } = requireInput(doing, options);
+  const { owner, leaseMs = DEFAULT_LEASE_MS } = requireNote(options as ClaimExecutionOptions, {
+    owner: true,
+    leaseMs: true,
+  });
   return { owner: requireText(doing, "owner", owner), leaseMs: requireLeaseMs(leaseMs) };
 }
 

@@ -7,6 +7,7 @@ import { nameOf } from "../storage/layout.ts";
 import { localLogPart } from "../storage/local-log.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Reading, Writing } from "../storage/view.ts";
+import { requireOptions } from "./context.ts";
 import type { WorkflowFiles } from "./workflow-files.ts";
 import { decodeLine, pathsIn } from "./workflow-log.ts";
 
@@ -168,7 +169,8 @@ function requirePage(options: RecordPageOptions): {
   after: Place | null;
   isNewest: boolean;
 } {
-  const { after, order = "oldest" } = options;
+  const names = { limit: true, after: true, order: true } as const;
+  const { after, order = "oldest" } = requireOptions(options, names);
   const limit = countOrAll(DOING, "limit", options.limit) ?? DEFAULT_LIMIT;
   if (limit > MAX_LIMIT) throw badField(DOING, "limit", `must not be above ${MAX_LIMIT}`);
   if (order !== "oldest" && order !== "newest")

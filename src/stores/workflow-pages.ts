@@ -1,6 +1,6 @@
 /** Pages of executions, in the order of creation. */
 
-import { badField, countOrAll, requireInput } from "../model/given.ts";
+import { badField, countOrAll } from "../model/given.ts";
 import { shown } from "../model/json-values.ts";
 import {
   EXECUTION_STATUSES,
@@ -9,6 +9,7 @@ import {
   type WorkflowExecution,
 } from "../model/workflows.ts";
 import type { Reading, Writing } from "../storage/view.ts";
+import { requireOptions } from "./context.ts";
 import type { WorkflowFiles } from "./workflow-files.ts";
 
 /** Which executions a page holds. */
@@ -35,6 +36,7 @@ export interface ExecutionPage {
 }
 
 const DOING = "Cannot list executions";
+const NAMES = { statuses: true, workflowId: true, limit: true, after: true, order: true } as const;
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
 /** A name in the index: digits of the time, a dash, the id. */
@@ -77,8 +79,12 @@ function requirePage(options: ExecutionPageOptions): {
   isNewest: boolean;
   workflowId: string | undefined;
 } {
-  const { statuses = EXECUTION_STATUSES, workflowId, after, order = "oldest" } = options;
-  requireInput(DOING, options);
+  const {
+    statuses = EXECUTION_STATUSES,
+    workflowId,
+    after,
+    order = "oldest",
+  } = requireOptions(options, NAMES);
   const limit = countOrAll(DOING, "limit", options.limit) ?? DEFAULT_LIMIT;
   if (limit > MAX_LIMIT) throw badField(DOING, "limit", `must not be above ${MAX_LIMIT}`);
   if (order !== "oldest" && order !== "newest")

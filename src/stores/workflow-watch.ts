@@ -1,6 +1,6 @@
 /** Looking on: a value now, and again whenever it changed. */
 
-import type { StoreContext } from "./context.ts";
+import { requireOptions, type StoreContext } from "./context.ts";
 import type { LogWatch } from "./log-watch.ts";
 
 /** How long one looks on. */
@@ -16,8 +16,9 @@ const LOOK_EVERY_MS = 50;
 export async function* watched<T>(
   { storage }: StoreContext,
   look: () => Promise<T>,
-  { signal }: WatchWorkflowOptions,
+  options: WatchWorkflowOptions,
 ): AsyncIterableIterator<T> {
+  const { signal } = requireOptions(options, { signal: true });
   let before: string | null = null;
   while (signal?.aborted !== true) {
     const value = await look();

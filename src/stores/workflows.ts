@@ -24,7 +24,7 @@ import {
 } from "../model/workflows.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { requireBearable, tooLarge } from "./call-size.ts";
-import { requireOptions, type StoreContext } from "./context.ts";
+import { requireNote, requireOptions, type StoreContext } from "./context.ts";
 import type { LogWatch } from "./log-watch.ts";
 import {
   cutoffKey,
@@ -46,6 +46,7 @@ import {
 } from "./workflow-changes.ts";
 import { requireExecutionId } from "./workflow-errors.ts";
 import {
+  LEASE_NAMES,
   requireHeld,
   requireLeaseMs,
   type ClaimExecutionOptions,
@@ -132,7 +133,6 @@ export class CheckpointStore {
 
   /** Executions in pages, with a cursor that stays good while others come and go. */
   async pageExecutions(options: ExecutionPageOptions = {}): Promise<ExecutionPage> {
-    requireOptions(options);
     return this.#read((view) => pageOf(this.#files, view, options));
   }
 
@@ -156,7 +156,6 @@ export class CheckpointStore {
     options: RecordPageOptions = {},
   ): Promise<RecordPage> {
     const folder = folderFor(requireExecutionId(workflowExecutionId));
-    requireOptions(options);
     return this.#read((view) =>
       recordPage(this.#context.storage, this.#files, view, folder, options),
     );
@@ -215,7 +214,7 @@ export class CheckpointStore {
     options: { readonly signalName?: string | undefined } = {},
   ): Promise<WorkflowSignal[]> {
     const id = requireExecutionId(workflowExecutionId);
-    const { signalName } = requireOptions(options);
+    const { signalName } = requireOptions(options, { signalName: true });
     const waiting = await this.#read((view) => this.#files.waitingSignals(view, id));
     const named = waiting.filter((one) => [undefined, one.signalName].includes(signalName));
     return inOrderOfSignals(named).map((one) => ({ ...one }));
@@ -230,7 +229,7 @@ export class CheckpointStore {
     options: { readonly workflow?: GivenWorkflow | undefined } = {},
   ): Promise<CreatedExecution> {
     const given = executionOf(execution);
-    const { workflow } = requireOptions(options);
+    const { workflow } = requireNote(options, { workflow: true });
     const definition = workflow === undefined ? null : workflowOf(workflow);
     return this.#commit([given, definition], (write) =>
       this.#changes.createIfAbsent(write, given, definition),
@@ -246,7 +245,7 @@ export class CheckpointStore {
     workflowExecutionId: string,
     input: TransitionInput,
   ): Promise<WorkflowExecution> {
-    requireTransition(requireOptions(input, "input"));
+    requireTransition(input);
     return (await this.advance(workflowExecutionId, input)).execution;
   }
 
@@ -258,7 +257,7 @@ export class CheckpointStore {
    */
   async advance(workflowExecutionId: string, input: AdvanceInput): Promise<Advanced> {
     const id = requireExecutionId(workflowExecutionId);
-    const given = judgedAdvance(id, requireOptions(input, "input"));
+    const given = judgedAdvance(id, input);
     return this.#commit(given.texts, (write) => this.#changes.advance(write, id, given));
   }
 
@@ -280,9 +279,10 @@ export class CheckpointStore {
   /** Lets a lease last longer. @throws FlowError `LOCK_LOST` when it is another's by now. */
   async renewClaim(
     workflowExecutionId: string,
-    { token, leaseMs }: { readonly token: number; readonly leaseMs: number },
+    options: { readonly token: number; readonly leaseMs: number },
   ): Promise<ExecutionLease> {
     const id = requireExecutionId(workflowExecutionId);
+    const { token, leaseMs } = requireNote(options, { ...LEASE_NAMES, leaseMs: true });
     const length = requireLeaseMs(leaseMs);
     return this.#commit([], (write) => this.#changes.leases.renew(write, id, token, length));
   }
@@ -364,8 +364,8 @@ export class CheckpointStore {
   }
 
   /** A mark that changes with every commit of any process: at once, and whenever it is another. */
-  watchCommits({ signal }: { readonly signal: AbortSignal }): AsyncIterableIterator<string> {
-    return commits(this.#context, this.#watch, signal);
+  watchCommits(options: { readonly signal: AbortSignal }): AsyncIterableIterator<string> {
+    return commits(this.#context, this.#watch, requireOptions(options, { signal: true }).signal);
   }
 
   /** Ends this object's use: later calls of it are `CLOSED`. The store itself stays open. */

@@ -1,13 +1,20 @@
 /** Appending: what is expected of streams, what happens once, and what is refused. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, test } from "node:test";
-import { FlowError, type AppendOptions, type ExpectedVersion, type FlowStore } from "flowstore";
+import { describe, test, type TestContext } from "node:test";
+import { FlowError, FlowStore, type AppendOptions, type ExpectedVersion } from "flowstore";
+import { atEnd } from "../at-end.ts";
 import { collect, said, temporaryStore, withCode } from "./support.ts";
 
 const A = { type: "a", payload: 1 };
 const B = { type: "b", payload: { two: [2, null] } };
+
+async function reopened(context: TestContext, { root }: FlowStore): Promise<FlowStore> {
+  const other = await FlowStore.open(root, { durability: "none" });
+  atEnd(context, () => other.close());
+  return other;
+}
 
 async function conflictOf(act: Promise<unknown>): Promise<Readonly<Record<string, unknown>>> {
   try {
@@ -130,6 +137,34 @@ describe("a command", () => {
       assert.deepEqual((other.reason as FlowError).context["eventIds"], [first[0]?.id]);
     }
     assert.equal((await events.query()).length, 1);
+  });
+
+  test("of which a line is damaged is neither done again nor called another one", async (context) => {
+    const store = await temporaryStore(context);
+    const once = { commandId: "c-1" };
+    const sent = [A, B, { type: "c", payload: "to be damaged" }];
+    const { events: first } = await store.events.append("s:1", sent, once);
+    const [name = ""] = readdirSync(join(store.root, "events"));
+    const file = join(store.root, "events", name);
+    const whole = readFileSync(file, "utf8");
+    writeFileSync(file, whole.replace("to be damaged", "to be mended"));
+    const damaged = await reopened(context, store);
+    for (const events of [sent, [...sent, A]]) {
+      await assert.rejects(damaged.events.append("s:1", events, once), (error: FlowError) => {
+        assert.equal(error.code, "CORRUPT");
+        assert.match(error.message, /"c-1" was sent before, and .*, line 4, .* is damaged/);
+        assert.equal(error.context["file"], `events/${name}`);
+        assert.equal(error.context["line"], 4);
+        assert.deepEqual(error.context["eventIds"], [first[0]?.id, first[1]?.id]);
+        return true;
+      });
+    }
+    // What is left of it tells that this is another.
+    await assert.rejects(damaged.events.append("s:1", [B, A], once), withCode("CONFLICT"));
+    assert.equal((await damaged.events.query()).length, 2);
+    writeFileSync(file, whole);
+    const mended = await reopened(context, store);
+    assert.equal((await mended.events.append("s:1", sent, once)).duplicate, true);
   });
 
   test("that is sent many times at once happens once", async (context) => {
@@ -277,6 +312,14 @@ describe("what is given", () => {
     ["alsoExpect as a list", ({ events }) => events.append("s", [A], { alsoExpect: [] as never })],
     ["an empty command id", ({ events }) => events.append("s", [A], { commandId: "" })],
     ["a name for options", ({ events }) => events.append("s", [A], "noStream" as never)],
+    [
+      "a name that events do not have",
+      ({ events }) => events.append("s", [{ ...A, metdata: { x: 1 } } as typeof A]),
+    ],
+    [
+      "an event of another stream",
+      ({ events }) => events.append("s", [{ ...A, stream: "t" } as typeof A]),
+    ],
     ["no stream of its own", ({ events }) => events.appendAll([A as never])],
     ["half a character", ({ events }) => events.append("s\ud800", [A])],
     [

@@ -233,9 +233,21 @@ test("events archive packs what is closed, and everything is read as before", as
   });
   assert.equal(again.duplicate, true);
   assert.deepEqual(lengths((await shell.json(["events", "archive"])).data), [0, 1]);
+  // A damaged one is named by the file that is there; its lines are those of the text.
+  const file = packedNames()[0] ?? "";
+  const bytes = readFileSync(join(store.root, "events", file));
+  bytes.writeUInt8(bytes.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1);
+  writeFileSync(join(store.root, "events", file), bytes);
+  const findings = list(await shell.json(["events", "verify"]));
+  assert.deepEqual([...new Set(findings.map((one) => one.file))], [`events/${file}`]);
+  for (const { message } of findings) assert.ok(String(message).includes(file));
 
   function packed(): number {
-    return readdirSync(join(store.root, "events")).filter((name) => name.endsWith(".gz")).length;
+    return packedNames().length;
+  }
+
+  function packedNames(): string[] {
+    return readdirSync(join(store.root, "events")).filter((name) => name.endsWith(".gz"));
   }
 
   function lengths(data: unknown): number[] {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import type { FlowStore, StoredEvent } from "flowstore";
+import type { FlowStore, StandardSchema, StoredEvent } from "flowstore";
 import { z } from "zod";
 import { said, temporaryStore, withCode } from "./support.ts";
 import { atEnd } from "../at-end.ts";
@@ -255,6 +255,22 @@ describe("types", () => {
     });
   });
 
+  test("a schema that gives no verdict is told; what it changes is not written", async (context) => {
+    const { events } = await temporaryStore(context);
+    const schemaOf = (validate: (value: unknown) => unknown): StandardSchema =>
+      ({ "~standard": { version: 1, vendor: "test", validate } }) as StandardSchema;
+    await events.registerType("silent", { schema: schemaOf(() => undefined) });
+    await assert.rejects(events.append("s", [event("silent", 1)]), (error: Error) => {
+      assert.ok(withCode("BAD_REQUEST")(error), String(error));
+      assert.match(error.message, /payload cannot be judged.*silent gave no verdict/);
+      return true;
+    });
+    const schema = schemaOf((value) => ({ value: Object.assign(value as object, { when: 1n }) }));
+    await events.registerType("changed", { schema });
+    await events.append("s", [event("changed", { kept: true })]);
+    assert.deepEqual((await events.load("s"))[0]?.payload, { kept: true });
+  });
+
   test("older payloads are read in their newest shape; the log keeps what was written", async (context) => {
     const store = await temporaryStore(context);
     await store.events.append("p:1", [event("named", "Ann Lee")], { commandId: "c-1" });
@@ -315,7 +331,36 @@ describe("types", () => {
       (error: Error) =>
         withCode("BAD_REQUEST")(error) &&
         error.message.includes(appended[0]?.id ?? "?") &&
+        /threw: .*null/.test(error.message) &&
         error.cause instanceof TypeError,
     );
+  });
+
+  test("an upcast that gives a promise, or nothing, is named with its event", async (context) => {
+    const { events } = await temporaryStore(context);
+    for (const [type, upcast] of [
+      ["promised", async (payload: unknown) => payload],
+      ["nothing", () => undefined],
+    ] as const) {
+      await events.append("p:1", [event(type, 1)]);
+      await events.registerType(type, { upcast });
+      await assert.rejects(events.queryByType(type), (error: Error) => {
+        assert.ok(withCode("BAD_REQUEST")(error), String(error));
+        assert.match(error.message, /the upcast of ".*" from version 1 gave (a promise|nothing)/);
+        return true;
+      });
+    }
+  });
+
+  test("an upcast that changes what it is given makes no command another one", async (context) => {
+    const { events } = await temporaryStore(context);
+    const once = { commandId: "c-1" };
+    await events.append("p:1", [event("named", { first: "Ann" })], once);
+    await events.registerType("named", {
+      upcast: (payload) => Object.assign(payload as object, { last: "Lee" }),
+    });
+    const again = await events.append("p:1", [event("named", { first: "Ann" })], once);
+    assert.equal(again.duplicate, true);
+    assert.deepEqual(again.events[0]?.payload, { first: "Ann", last: "Lee" });
   });
 });
