@@ -21,6 +21,7 @@ import {
   GIT_ATTRIBUTES,
   GIT_IGNORE,
   inFolder,
+  JOURNAL,
   LOCAL,
   LOCAL_FOLDERS,
   LOCK_LOG,
@@ -54,6 +55,7 @@ import { findCheckpointProblems, findCopyProblems } from "./check-checkpoints.ts
 import { findEventProblems } from "./check-events.ts";
 import { findFeatureProblems } from "./check-features.ts";
 import { findGroupProblems } from "./check-groups.ts";
+import { findJournalProblems, isJournalName } from "./check-journal.ts";
 import { findLockProblems } from "./check-locks.ts";
 import { findNoteProblems } from "./check-notes.ts";
 import { findProjectionProblems } from "./check-projections.ts";
@@ -114,6 +116,7 @@ function stateProblems(sight: Sight, { fileSystem, pipelinePhases }: Surrounding
     ...findCheckpointProblems(sight),
     ...findEventProblems(sight),
     ...findGroupProblems(sight),
+    ...findJournalProblems(storage),
     ...localProblems(storage, storage.disk),
     ...fileSystemProblems(fileSystem),
   ];
@@ -273,6 +276,7 @@ function foreignFiles(disk: Disk): Finding[] {
     ...foreignIn(disk, FEATURES, isDocumentName),
     ...foreignIn(disk, EVENTS, isSegmentName),
     ...foreignIn(disk, LOCK_LOG, isLogName),
+    ...foreignIn(disk, JOURNAL, (name) => isJournalName(disk, name)),
     ...folders.flatMap((folder) => foreignIn(disk, folder, isDocumentName)),
     ...foreignIn(disk, OUTPUTS, isOutputName),
     ...foreignIn(disk, GAPS, (name) => epics.includes(name)),
@@ -373,15 +377,6 @@ function localProblems(storage: Storage, disk: Disk): Finding[] {
         fix: "tried again",
       });
     }
-  }
-  if (storage.journal.poisoned) {
-    findings.push({
-      file: "local/journal",
-      rule: "poisoned",
-      severity: "warning",
-      message: "A sync of the journal failed; the next write goes on in a new file",
-      fix: "the journal goes on in a new file",
-    });
   }
   return findings;
 }

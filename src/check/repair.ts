@@ -46,8 +46,8 @@ const BY_INIT: ReadonlySet<string> = new Set(["manifest", "managed-block", "sche
 const BY_PATCH: ReadonlySet<string> = new Set(["no-uid", "passing-in-progress"]);
 /** Findings that an event mends, without a change of the document. */
 const BY_EVENT: ReadonlySet<string> = new Set(["unexplained"]);
-/** Findings that go away when what is committed is brought into the files. */
-const BY_RECOVERY: ReadonlySet<string> = new Set(["stuck", "poisoned"]);
+/** Findings that go away when what is committed is brought into the files, by whoever does so. */
+const BY_RECOVERY: ReadonlySet<string> = new Set(["stuck", "poisoned", "journal-damaged"]);
 
 /** What the events of acknowledged states say of themselves: nobody logged the change when it was made. */
 const ACKNOWLEDGED = "repair: the file said so, and no event";

@@ -18,7 +18,7 @@ import { parseArgs } from "node:util";
 import { requirePackages } from "./packages.mjs";
 import { plotOf } from "./plot.mjs";
 import { aboutThisRun, Results } from "./results.mjs";
-import { markdownOf, readmePartOf, summaryOf } from "./tables.mjs";
+import { growthPartOf, markdownOf, readmePartOf, summaryOf } from "./tables.mjs";
 
 const WORK = [
   "reads",
@@ -93,16 +93,19 @@ async function bench(settings) {
   writeFileSync(join(out, "results.json"), `${JSON.stringify(results.toJson(about), null, 2)}\n`);
   writeFileSync(join(out, "results.md"), markdownOf(results, about));
   writeFileSync(join(out, "results.svg"), plotOf(results, about));
-  if (out === import.meta.dirname) showInReadme(readmePartOf(results, about));
+  if (out === import.meta.dirname) {
+    showInReadme("speed", readmePartOf(results, about));
+    showInReadme("growth", growthPartOf(results, about));
+  }
   console.log(`Written: results.md, results.json and results.svg in ${out}`);
 }
 
 /** Between its two marks; a busy machine's figures stay out. */
-function showInReadme(part) {
+function showInReadme(mark, part) {
   if (part === null) return;
   const path = join(import.meta.dirname, "../../README.md");
   const text = readFileSync(path, "utf8");
-  const [begin, end] = ["<!-- speed:begin -->\n", "<!-- speed:end -->"];
+  const [begin, end] = [`<!-- ${mark}:begin -->\n`, `<!-- ${mark}:end -->`];
   const [from, to] = [text.indexOf(begin) + begin.length, text.indexOf(end)];
   writeFileSync(path, text.slice(0, from) + part + text.slice(to));
 }

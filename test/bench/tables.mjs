@@ -49,6 +49,8 @@ export function markdownOf(results, about) {
     "Each figure is the median of FlowStore's time divided by the median of the other's, of the same work in alternating rounds of one run; behind it the lowest and the highest ratio of a round. Below 1 FlowStore is faster. The number behind a workload says how many features, or events, there are.",
     "## The main figures, the slowest first",
     tableOf(HEADLINE, results.headlines().map(headlineRow)),
+    "## How it grows",
+    growthOf(results),
     `## Everywhere that FlowStore is slower: ${slower.length} of ${results.ratios().length} comparisons`,
     tableOf(HEADLINE, slower.map(headlineRow)),
     ...goalsOf(results),
@@ -67,6 +69,47 @@ export function readmePartOf(results, about) {
     "![The same figures as bars](test/bench/results.svg)",
   ];
   return `${parts.join("\n\n")}\n`;
+}
+
+/** What README shows of how it grows: FlowStore's own times and memory, by the number of features. */
+export function growthPartOf(results, about) {
+  return doubtOf(about) === null ? `${growthOf(results)}\n` : null;
+}
+
+/** One of each kind of call, and the memory of a process that has read everything. */
+const GROWING = [
+  "get by id, within 20 ms",
+  "get by id, later",
+  "claim with its event, durable",
+  "claim every 25 ms, durable",
+  "getAll, within 20 ms",
+  "getAll, later",
+  "getReady, later",
+  "open and getAll",
+];
+const MEMORY = /^Memory with ([\d,]+) features, MiB$/;
+const MEMORY_COLUMNS = ["heap loaded", "RSS at most"];
+
+function growthOf({ comparisons, tables }) {
+  const rows = GROWING.flatMap((work) => comparisons.filter((row) => row.work === work));
+  const sizes = [...new Set(rows.map(({ size }) => size))].toSorted((a, b) => a - b);
+  const times = GROWING.map((work) => {
+    const textAt = (size) => {
+      const row = rows.find((one) => one.work === work && one.size === size);
+      return row === undefined ? "–" : numberText(row.ms);
+    };
+    return [`${work}, ms`, ...sizes.map(textAt)];
+  });
+  const memory = MEMORY_COLUMNS.map((column) => {
+    const at = (size) => {
+      const isOf = ({ title }) => MEMORY.exec(title)?.[1] === size.toLocaleString("en");
+      const { head = [], rows: systems = [] } = tables.find(isOf) ?? {};
+      return systems.find(([name]) => name === "FlowStore")?.[head.indexOf(column)] ?? "–";
+    };
+    return [`memory of a process: ${column}, MiB`, ...sizes.map(at)];
+  });
+  const titles = sizes.map((size) => `${size.toLocaleString("en")} features`);
+  return tableOf(["", ...titles], [...times, ...memory]);
 }
 
 const HEADLINE = ["workload", "ratio", "spread", "compared with", "goal"];

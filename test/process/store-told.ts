@@ -64,7 +64,7 @@ export class Told {
   /** Fails unless every acknowledged change is there once, every other one once or not at all. */
   async compare(store: FlowStore): Promise<Account> {
     assert.deepEqual(this.errors, []);
-    const { found, count } = await whatHappened(store);
+    const { found, count, counts } = await whatHappened(store);
     for (const [key, kind] of this.#done) {
       if (kind !== "count") assert.equal(found.get(key), 1, `acknowledged: ${key}`);
     }
@@ -72,16 +72,32 @@ export class Told {
       assert.ok(this.#tried.has(key), `nobody tried: ${key}`);
       assert.equal(times, 1, key);
     }
-    // A count has no key of its own: as many as were acknowledged, and no more than were tried.
-    assert.ok(countsOf(this.#done) <= count && count <= countsOf(this.#tried));
+    // A count has no key of its own: of each writer as many as were acknowledged, and no more than
+    // it tried; the last of each may be in doubt, not as many as there were kills.
+    for (const writer of writersOf(this.#tried)) {
+      const [least, most] = [countsOf(this.#done, writer), countsOf(this.#tried, writer)];
+      const there = counts.get(writer) ?? 0;
+      assert.ok(
+        least <= there && there <= most,
+        `${writer} counted ${there}, not ${least} to ${most}`,
+      );
+    }
+    const known = writersOf(this.#tried);
+    const strangers = [...counts.keys()].filter((writer) => !known.has(writer));
+    assert.deepEqual(strangers, [], "nobody tried to count");
     const acknowledged = this.#done.size;
     const happened = found.size + count - acknowledged;
     return { acknowledged, unacknowledged: this.#tried.size - acknowledged, happened, count };
   }
 }
 
-function countsOf(changes: ReadonlyMap<string, string>): number {
-  return [...changes.values()].filter((kind) => kind === "count").length;
+/** The writers that a change's key names: `w1.7`. */
+function writersOf(changes: ReadonlyMap<string, string>): ReadonlySet<string> {
+  return new Set([...changes.keys()].flatMap((change) => /^count (.*)\./.exec(change)?.[1] ?? []));
+}
+
+function countsOf(changes: ReadonlyMap<string, string>, writer: string): number {
+  return [...changes.keys()].filter((change) => change.startsWith(`count ${writer}.`)).length;
 }
 
 type Payload = Record<string, string | undefined>;
@@ -89,13 +105,14 @@ type Payload = Record<string, string | undefined>;
 /** How often each change happened, by the log; fails where the files say something else. */
 async function whatHappened(
   store: FlowStore,
-): Promise<{ found: Map<string, number>; count: number }> {
+): Promise<{ found: Map<string, number>; count: number; counts: Map<string, number> }> {
   const features = await store.features.getAll();
   const names = new Map(features.map(({ uid, name }) => [uid, name]));
   const found = new Map<string, number>();
   const add = (kind: string, key = ""): void => {
     found.set(`${kind} ${key}`, (found.get(`${kind} ${key}`) ?? 0) + 1);
   };
+  const counts = new Map<string, number>();
   let moved = 0;
   let count = 0;
   let text = "";
@@ -114,6 +131,7 @@ async function whatHappened(
     } else if (field === "count") {
       assert.equal(Number(oldValue), count, "a count went on from another number");
       count = Number(newValue);
+      counts.set(agent ?? "", (counts.get(agent ?? "") ?? 0) + 1);
     } else if (field === "text") {
       text = newValue ?? "";
       add("long", text.split(" ")[0]);
@@ -124,7 +142,7 @@ async function whatHappened(
     events.map((_, index) => index + 1),
   );
   assertFilesSayTheSame(features, { found, moved, count, text });
-  return { found, count };
+  return { found, count, counts };
 }
 
 interface Logged {

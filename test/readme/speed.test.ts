@@ -16,6 +16,13 @@ function part(text: string, from: string, to: string): string {
   return text.slice(start + from.length, text.indexOf(to, start)).trim();
 }
 
+test("the growth shown is that of the same run", () => {
+  const [begin, end] = ["<!-- growth:begin -->\n", "<!-- growth:end -->"] as const;
+  const shown = README.slice(README.indexOf(begin) + begin.length, README.indexOf(end));
+  const results = readFileSync(RESULTS, "utf8");
+  assert.equal(shown.trim(), part(results, "## How it grows\n", "\n## "));
+});
+
 test("the speed shown is the last run of the benchmark", () => {
   const results = readFileSync(RESULTS, "utf8");
   const shown = README.slice(README.indexOf(BEGIN) + BEGIN.length, README.indexOf(END));

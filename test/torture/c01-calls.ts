@@ -2,6 +2,7 @@
 import type { Durability, FlowStore } from "flowstore";
 
 import { fill } from "../coordination/checkpoint-support.ts";
+import { checkpoint, DEFINITION, execution, timer } from "../workflows/support.ts";
 
 /** One public call, or a planted one that does not keep its promise. */
 export interface Call {
@@ -14,6 +15,7 @@ export interface Call {
 const BULK = 12;
 const EPIC = "fn-1";
 const TASK = "fn-1.1";
+const placed = (n: number) => ({ type: "placed", payload: { n } });
 
 export const CALLS: readonly Call[] = [
   {
@@ -71,6 +73,39 @@ export const CALLS: readonly Call[] = [
   { name: "memory", act: (store) => store.memory.append({ text: "a third thing" }) },
   { name: "output", act: (store) => store.outputs.write(TASK, "# another\n") },
   {
+    name: "append to a stream",
+    act: (store) =>
+      store.events.append("order:1", [placed(2), placed(3)], {
+        expectedVersion: 1,
+        commandId: "second",
+      }),
+  },
+  {
+    name: "rows",
+    act: (store) =>
+      store.projections.upsert({ table: "orders", rows: [{ id: 1, n: 2 }, { id: 2 }] }),
+  },
+  { name: "blob", act: (store) => store.blobs.put({ key: "logo", data: Buffer.from("new") }) },
+  {
+    name: "a transaction of an event, a row and a blob's key",
+    act: (store) =>
+      store.transaction(async () => {
+        await store.events.append("order:2", [placed(1)]);
+        await store.projections.upsert({ table: "orders", rows: [{ id: 3 }] });
+        await store.blobs.put({ key: "invoice", data: Buffer.from("in one") });
+        await store.blobs.delete("logo");
+      }),
+  },
+  {
+    name: "a workflow's step",
+    act: (store) =>
+      store.workflows.advance("exec-1", {
+        patch: { currentStep: 1 },
+        checkpoints: [checkpoint(0)],
+        timers: [timer("nap")],
+      }),
+  },
+  {
     name: "a commit that makes the journal go on in a new file",
     act: (store) => store.features.update(1, { text: "y".repeat(260_000) }),
   },
@@ -119,12 +154,17 @@ export async function prepare(store: FlowStore): Promise<void> {
   await store.locks.acquire({ paths: ["docs/a.md", "lib/**"], taskId: TASK });
   await store.outputs.write(TASK, "# one\n");
   await store.features.claimAndGet(3, { leaseMs: 3_600_000 });
+  await store.events.append("order:1", [placed(1)]);
+  await store.projections.upsert({ table: "orders", rows: [{ id: 1, n: 1 }] });
+  await store.blobs.put({ key: "logo", data: Buffer.from("old") });
+  await store.workflows.saveWorkflow(DEFINITION);
+  await store.workflows.saveExecution(execution("exec-1"));
 }
 
 /** Everything that the store shows, of every kind. */
 export async function shownBy(store: FlowStore): Promise<string> {
   const { features, gaps, phases, pipeline, approvals, memory, outputs } = store;
-  const { settings, checkpoints, locks, events } = store;
+  const { settings, checkpoints, locks, events, projections, blobs, workflows } = store;
   const epics = [EPIC, "fn-2", "fn-3"];
   const checkpointsThere = await checkpoints.list();
   return JSON.stringify([
@@ -142,6 +182,13 @@ export async function shownBy(store: FlowStore): Promise<string> {
     await locks.list(),
     (await locks.history()).map(({ event, path, taskId }) => [event, path, taskId]),
     await events.query(),
+    (await projections.list("orders")).map(({ id, n }) => [id, n]),
+    await Promise.all(
+      (await blobs.list()).map(async ({ key }) => [key, String((await blobs.get(key))?.data)]),
+    ),
+    await workflows.loadExecution("exec-1"),
+    await workflows.loadCheckpoints("exec-1"),
+    await workflows.loadPendingTimers(),
   ]);
 }
 

@@ -110,14 +110,23 @@ const OFF_MS = 10_000;
 
 const STOPS_MS = [0.5, 10, 100, 1300] as const;
 
+/** So many changes, and at most so many operations before each, are let pass for a sync. */
+const MOST_PASSES = 40;
+const PASSED_STEPS = 60;
+
 /** By chance: long and short stretches, stops, kills, failing operations. */
 function directorOf(chance: Chance, roughness: { kills: number; failures: number }): Director {
   let { kills, failures } = roughness;
   let toFail = -1;
+  let passes = 0;
   return (scene: Scene) => {
     if (toFail >= 0 && scene.ready.includes(toFail)) {
       const process = toFail;
       const { operation } = scene.pending(process);
+      if (passes > 0 && !operation.startsWith("sync")) {
+        passes -= 1;
+        return { kind: "go", process, steps: PASSED_STEPS, toChange: true };
+      }
       toFail = -1;
       if (operation !== "start" && operation !== "wait")
         return { kind: "fail", process, failure: failureOf(chance, operation) };
@@ -134,6 +143,8 @@ function directorOf(chance: Chance, roughness: { kills: number; failures: number
     if (failures > 0 && chance.is(0.06)) {
       failures -= 1;
       toFail = process;
+      // Of all that may fail a sync does the most harm, and it is one operation of many.
+      passes = chance.is(0.5) ? MOST_PASSES : 0;
       return { kind: "go", process, steps: chance.upTo(60), toChange: true };
     }
     return { kind: "go", process, steps: chance.upTo(60) };

@@ -31,7 +31,9 @@ const START_MS = 200;
 /** Nobody waits longer for lines. */
 const LONGEST_MS = 5000;
 /** Longer than the guard waits for a holder that shows no life (1 s), now and then. */
-const LONG_STOP_MS = 1200;
+const LONG_STOP_MS = 1050;
+const LONGER_MS = 150;
+const LONG_STOP_SHARE = 0.1;
 const STOP_MS = 150;
 /** For the last answers after the cut. */
 const AFTERMATH_MS = 30;
@@ -106,7 +108,8 @@ export class Crew {
     while (!this.#isOver) {
       const child = pick(random, this.#living);
       child.kill("SIGSTOP");
-      await sleep(random() * (random() < 0.2 ? LONG_STOP_MS : STOP_MS));
+      const isLong = random() < LONG_STOP_SHARE;
+      await sleep(isLong ? LONG_STOP_MS + random() * LONGER_MS : random() * STOP_MS);
       if (random() < 0.3) {
         child.kill("SIGKILL");
         this.#living.splice(this.#living.indexOf(child), 1);

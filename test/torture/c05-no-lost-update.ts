@@ -38,5 +38,7 @@ async function attack(task: Task): Promise<Verdict> {
         `in ${seconds.toFixed(1)} s; ${conflicts} races lost`,
     );
   });
-  return { tried: chaotic.acknowledged, unit: "changes acknowledged", violations, notes };
+  const untried =
+    chaotic.takeovers === 0 ? ["taking the guard over from who is stopped or dead"] : [];
+  return { tried: chaotic.acknowledged, unit: "changes acknowledged", violations, notes, untried };
 }

@@ -17,7 +17,7 @@ async function told(context: TestContext): Promise<{ store: FlowStore; told: Tol
   await store.features.createBulk(featuresFor({ wanted: 1 }));
   await store.changes.logEvent(NOTES, "note", { newValue: "w1.1" });
   await store.features.claimAndGet(WANTED, { agent: "w1" });
-  await store.features.update(3, { count: 1 });
+  await store.features.update(3, { count: 1 }, { agent: "w1" });
   const all = new Told();
   for (const change of ["note w1.1", "race 1@w1", "count w1.2"]) {
     all.hear(`try ${change}`);
@@ -53,6 +53,12 @@ const WRONG: Readonly<Record<string, (store: FlowStore, all: Told) => Promise<un
   "a count that is too low": async (_store, all) => {
     all.hear("try count w1.6");
     all.hear("did count w1.6");
+  },
+  "a count of one that is lost behind a count of another that was in doubt": async (store, all) => {
+    all.hear("try count w1.6");
+    all.hear("did count w1.6");
+    all.hear("try count w2.1");
+    await store.features.update(3, { count: 2 }, { agent: "w2" });
   },
   "shares that do not come out": (store) => store.features.update(1, { share: 1 }),
   "a writer's error": async (_store, all) => all.hear("error note w1.7: INTERNAL"),

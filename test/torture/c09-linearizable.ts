@@ -27,8 +27,9 @@ const DURABILITIES: readonly Durability[] = ["full", "relaxed", "none"];
 /** What befalls the processes of a history. */
 const MOODS = ["nothing", "stops", "kills"] as const;
 const STOP_MS = 150;
-/** Now and then so long that the guard counts as silent. */
-const LONG_STOP_MS = 1400;
+/** Now and then longer than a silent holder keeps the guard: 1 s. */
+const SILENT_MS = 1000;
+const LONGER_MS = 400;
 const LONG_STOP_SHARE = 0.15;
 const BETWEEN_MS = 1500;
 /** Calls of the good part in which a planted bad history is hidden. */
@@ -169,7 +170,7 @@ async function befall(child: Child, { mood, random, done }: Befalling): Promise<
     }
     child.kill("SIGSTOP");
     const isLong = random() < LONG_STOP_SHARE;
-    await after(random() * (isLong ? LONG_STOP_MS : STOP_MS));
+    await after(isLong ? SILENT_MS + random() * LONGER_MS : random() * STOP_MS);
     child.kill("SIGCONT");
   }
   await ended;

@@ -11,7 +11,7 @@ import { attackFaults } from "./c11-faults.ts";
 import { shortTask } from "./short-task.ts";
 import { makeStoreRoot, StoresOnDisk } from "./stores-on-disk.ts";
 
-const FAULTS = 108;
+const FAULTS = 88;
 
 test("an operation of a public call fails: the old state or the new one", async (context) => {
   const { tried, violations, notes } = await attackFaults(shortTask(context, FAULTS));

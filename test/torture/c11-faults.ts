@@ -10,6 +10,7 @@
  *   synced. Refused: the old state is there, and the same call works as soon as nothing fails.
  * * A call is never answered well when the sync of its record failed.
  * * After a failed sync the instance writes no more; another one goes on from the old or new state.
+ * * What is answered after all that lasts: a power cut then takes nothing of it.
  */
 import assert from "node:assert/strict";
 
@@ -197,6 +198,8 @@ async function assertReopens(raw: MemoryDisk, expected: readonly string[] | null
   const wrong = (await stores.check()).filter(({ severity }) => severity === "error");
   assert.deepEqual(wrong, [], "check");
   await stores.settings.set("one more", 1);
+  const answered = withoutChance(await everythingIn(stores));
+  assertOneOf(await lookAt(raw.crash("nothing"), "boot-2"), [answered], "a power cut later");
   await stores.close();
   assert.deepEqual(raw.list(FENCE), [], "the fence folder");
 }

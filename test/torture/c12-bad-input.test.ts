@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { crc32 } from "node:zlib";
 
 import { FRESH_MS, makeStore, pass, refused } from "../features/support.ts";
 import { attackTrees, type Plant } from "./c12-bad-input.ts";
@@ -96,6 +97,21 @@ test("the judge knows what nobody can read", () => {
   } as const;
   assert.equal(unreported([change], [about]).length, 1);
   assert.equal(unreported([change], [{ ...about, line: 1 }]).length, 0);
+});
+
+test("the judge knows what of a journal must be named", () => {
+  const line = (kind: string): string => {
+    const json = JSON.stringify({ kind });
+    return `\n${crc32(json).toString(16).padStart(8, "0")} ${json}\n`;
+  };
+  const [header, record, ok] = [line("header"), line("record"), line("ok")];
+  const untold = (text: string): number =>
+    unreported([{ path: "local/journal/000000000035-a.jsonl", bytes: Buffer.from(text) }], [])
+      .length;
+  for (const text of [header, header + record, header + record + ok, `${header}${record}\ncut`])
+    assert.equal(untold(text), 0, text);
+  for (const text of ["", "\0\0", record + ok, header + ok, header.slice(0, -3) + record])
+    assert.equal(untold(text), 1, text);
 });
 
 test("a text that no file can be named after is named, and breaks no list", async (context) => {

@@ -29,8 +29,9 @@ import type { Claim, Task, Verdict } from "./claim.ts";
 /** One tree of so many lies in a real folder. */
 const REAL_EVERY = 20;
 const MOST_VIOLATIONS = 20;
-/** What every call needs. */
-const VITAL = /^(?:flow\.json|local\/journal\/.*|local\/journal|local)$/;
+/** What every call needs; of the journal's file only that it is one, whatever stands in it. */
+const VITAL = /^(?:flow\.json|local\/journal|local)$/;
+const JOURNAL_FILE = /^local\/journal\//;
 
 /** How the store is changed to see whether it is noticed. */
 export type Plant = (opened: Opened) => Opened;
@@ -54,7 +55,7 @@ async function groundOf(): Promise<Ground> {
   const healthy = await look([]);
   const own = new Map<string, readonly string[]>();
   for (const path of trees.files.keys()) {
-    if (VITAL.test(path)) continue;
+    if (VITAL.test(path) || JOURNAL_FILE.test(path)) continue;
     const shown = await Promise.all(
       [null, Buffer.from([0xff, 10])].map((bytes) => look([{ path, bytes }])),
     );
@@ -99,7 +100,9 @@ class OneTree {
     this.#changes = changes;
     this.#shown = shown;
     this.#plant = plant;
-    this.#isVital = changes.some(({ path }) => VITAL.test(path));
+    this.#isVital = changes.some(
+      (one) => VITAL.test(one.path) || (JOURNAL_FILE.test(one.path) && !("bytes" in one)),
+    );
   }
 
   async attack(intact: readonly string[]): Promise<string[]> {

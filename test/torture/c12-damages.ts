@@ -237,7 +237,7 @@ function linked(path: string, dice: Dice): Damage {
 
 /** Which files are damaged how often: the more there is to go wrong in them. */
 function weightOf(path: string): number {
-  if (path.startsWith("local/journal/") || path === "flow.json") return 1;
+  if (path === "flow.json") return 1;
   if (path.startsWith("schema/") || path.includes(".git")) return 0;
   if (path.startsWith("events/")) return 16;
   return path.startsWith("local/") ? 4 : 6;

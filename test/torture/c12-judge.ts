@@ -17,6 +17,7 @@ const isDocument = (path: string): boolean =>
   !/^(?:flow\.json$|schema\/|local\/(?:quarantine|backup|cache|scout-cache)\/)/.test(path);
 const isSegment = (path: string): boolean =>
   /^(?:events|local\/lock-log)\/[^/]*\.jsonl$/.test(path);
+const isJournal = (path: string): boolean => /^local\/journal\/\d[^/]*\.jsonl$/.test(path);
 /** The engine's own: nothing that anybody told it. */
 const ENGINE = /^local\/(?:journal|guard|fence|cache)\//;
 
@@ -143,14 +144,35 @@ export function unreported(changes: readonly Change[], findings: readonly Findin
       const untold = badLines(path, bytes).filter((line) => !told.has(line));
       return untold.map((line) => `nothing is said of ${path}, line ${line}`);
     }
+    if (isJournal(path) && isJournalHurt(bytes) && !hasErrorIn(about))
+      return [`nothing is said of ${path}, of which a part is gone`];
     // A checkpoint is one thing: the first of its files that is damaged is named.
     const isCopy = path.startsWith("local/checkpoints/");
     const told = isCopy
       ? findings.filter(({ file }) => `${file}/`.startsWith(folderOf(path)))
       : about;
-    const hasError = told.some(({ severity }) => severity === "error");
-    return isUnusable(path, bytes) && !hasError ? [`nothing is said of ${path}`] : [];
+    return isUnusable(path, bytes) && !hasErrorIn(told) ? [`nothing is said of ${path}`] : [];
   });
+}
+
+function hasErrorIn(findings: readonly Finding[]): boolean {
+  return findings.some(({ severity }) => severity === "error");
+}
+
+/**
+ * Whether of a journal's one file its header is gone, or the commit that a line behind it says to be
+ * on the disk. A last line without its end counts there.
+ */
+function isJournalHurt(bytes: Buffer): boolean {
+  const kinds = new Set(linesOf(Buffer.concat([bytes, Buffer.from("\n")])).map(journalKind));
+  return !kinds.has("header") || (kinds.has("ok") && !kinds.has("record"));
+}
+
+/** What a whole line of the journal is; empty for any other. */
+function journalKind(line: Buffer): string {
+  const [, checksum, json = ""] = /^([0-9a-f]{8}) (.*)$/s.exec(line.toString("utf8")) ?? [];
+  if (!isUtf8(line) || crc32(json).toString(16).padStart(8, "0") !== checksum) return "";
+  return (JSON.parse(json) as { kind: string }).kind;
 }
 
 /** What no damage explains of what is not shown any more. */

@@ -13,13 +13,15 @@ import { runChaos } from "./chaos.ts";
 import type { Claim, Task, Verdict } from "./claim.ts";
 import { missedEdits } from "./c14-coarse.ts";
 import { fightUnderClock } from "./c14-locks.ts";
-import { clocksOf, HOUR_S, keepSetting, OddClock, type Part } from "./odd-clocks.ts";
+import { clocksOf, HOUR_S, keepSetting, offsetIn, OddClock, type Part } from "./odd-clocks.ts";
 import { scopeOf } from "./scope.ts";
 
 const PROCESSES = 6;
 const GUARD_MS = { short: 4000, release: 20_000 };
 const FIGHT_MS = { short: 8000, release: 60_000 };
 const EDITS = { short: 20, release: 200 };
+/** What a process may take to start. */
+const CLOCK_ROOM_S = 60;
 /** How coarse a file system's times may be: FAT, HFS+ and ext3, slow kernels. */
 export const TICKS_MS = [2000, 1000, 10] as const;
 
@@ -56,6 +58,7 @@ export async function changeUnderClocks(task: Task): Promise<Part & { readonly t
   if (late === undefined || early === undefined || set === undefined) throw new Error("no clocks");
   late.set(-HOUR_S);
   early.set(HOUR_S);
+  const right = [late, early].flatMap((clock) => rightClock(clock));
   const stop = keepSetting(set, task.seed);
   try {
     const { seed, goal, deadline, progress } = task;
@@ -66,10 +69,17 @@ export async function changeUnderClocks(task: Task): Promise<Part & { readonly t
       surroundings: clocksOf([late, early, set, set]),
       inspect: assertOrdered,
     });
-    return { tried: acknowledged, violations, notes };
+    return { tried: acknowledged, violations: [...right, ...violations], notes };
   } finally {
     stop();
   }
+}
+
+/** A clock that was to be wrong by so much shows nothing where processes see another one. */
+function rightClock(clock: OddClock): string[] {
+  const seen = [true, false].map((fileTimes) => offsetIn(clock.env(fileTimes)));
+  const isOdd = seen.every((offset) => Math.abs(offset - clock.offset) < CLOCK_ROOM_S);
+  return isOdd ? [] : [`a clock of ${clock.offset} s is seen as ${seen.join(" and ")}: no teeth`];
 }
 
 /** The ids rise with the sequence, whatever the clocks said. */

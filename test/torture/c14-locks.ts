@@ -46,7 +46,10 @@ export async function fightUnderClock(task: Task, ms: number): Promise<Part> {
   const grants = told.filter(({ kind }) => kind === "granted").length;
   const lost = told.filter(({ kind }) => kind === "lost").length;
   return {
-    violations: wrongLocks(told),
+    violations: [
+      ...wrongLocks(told),
+      ...(grants < FIGHTERS ? [`only ${grants} locks were granted: nothing is shown`] : []),
+    ],
     notes: [`${grants} locks granted while the clock was set, ${lost} found to be lost`],
   };
 }

@@ -28,6 +28,12 @@ const WRITERS = 3;
 const KILL_EVERY_MS = 1000;
 /** Writers rest so long between two changes, so that a long soak is one of time and not of bytes. */
 const REST_MS = 120;
+/** A writer is killed so long after it began a change, at the most: some are just done by then. */
+const IN_CHANGE_MS = 8;
+/** And where it begins none: it is waited for so long. */
+const BEGINS_WITHIN_MS = 20_000;
+/** Fewer kills in the middle of a change, of a hundred, show nothing of what killed writers leave. */
+const LEAST_PERCENT = 20;
 /** Of names that belong to somebody at work, or were left behind and not yet swept. */
 export const MAX_NAMES = 24;
 const MAX_JOURNALS = 4;
@@ -51,10 +57,12 @@ async function attack(task: Task): Promise<Verdict> {
   const middle = times[Math.floor((times.length - 1) / 2)] ?? Infinity;
   const late =
     middle > RECOVERED_WITHIN_MS ? [`half of the recoveries took ${at(0.5)} or more`] : [];
+  const isTame = soaked.within * 100 < soaked.kills * LEAST_PERCENT;
   return {
     tried: soaked.kills,
     unit: "seconds with a kill each",
     violations: [...late, ...soaked.violations],
+    untried: isTame ? ["kills in the middle of a change"] : [],
     notes: [
       `${PENDING} pending commits are finished, and the next call is answered, after ${at(0)} at ` +
         `the quickest of ${times.length}, ${at(0.5)} in the middle, ${at(1)} at the slowest`,
@@ -117,6 +125,8 @@ async function rootWithPending(scope: Scope): Promise<string> {
 
 interface Soaked {
   readonly kills: number;
+  /** How many of them met a writer in the middle of a change. */
+  readonly within: number;
   readonly violations: readonly string[];
   readonly notes: readonly string[];
 }
@@ -124,11 +134,14 @@ interface Soaked {
 /** The most that was there at one moment. */
 export class Most {
   names = 0;
+  /** Folders of temporaries, empty ones too. */
+  fences = 0;
   journals = 0;
   journalBytes = 0;
 
   look(root: string): void {
     const folder = join(root, "local/journal");
+    this.fences = Math.max(this.fences, readdirSync(join(root, "local/fence")).length);
     const sizes = readdirSync(folder).map((name) => sizeOf(join(folder, name)));
     this.names = Math.max(this.names, strangeNames(root).length);
     this.journals = Math.max(this.journals, sizes.length);
@@ -141,6 +154,7 @@ export class Most {
   get wrong(): string[] {
     const wrong: string[] = [];
     if (this.names > MAX_NAMES) wrong.push(`${this.names} names lay about`);
+    if (this.fences > MAX_NAMES) wrong.push(`${this.fences} folders of temporaries`);
     if (this.journals > MAX_JOURNALS) wrong.push(`${this.journals} files of the journal`);
     if (this.journalBytes > MAX_JOURNAL_BYTES) wrong.push(`${this.journalBytes} bytes of journal`);
     return wrong;
@@ -149,6 +163,39 @@ export class Most {
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** A writer that is to be killed. */
+class SoakWriter {
+  readonly child: Child;
+  readonly isReady: Promise<unknown>;
+  /** What it told last. */
+  #last = "";
+
+  constructor(scope: Scope, args: readonly string[], told: Told) {
+    const options = JSON.stringify({ restMs: REST_MS });
+    this.child = Child.start(scope, "store-writer", [...args, options], {
+      listen: (line) => {
+        told.hear(line);
+        this.#last = line;
+      },
+    });
+    // One that ends before is a stray.
+    this.isReady = this.child.next((line) => line === "ready").catch(() => undefined);
+  }
+
+  /** Kills it so long after it began its next change; a stray is one that had ended by itself. */
+  async killAtWork(afterMs: number): Promise<{ wasWithin: boolean; stray?: string }> {
+    const { child } = this;
+    const begins = child.next((line) => line.startsWith("try ")).catch(() => undefined);
+    await Promise.race([begins, after(BEGINS_WITHIN_MS, undefined, { ref: false })]);
+    await after(afterMs);
+    child.kill("SIGKILL");
+    const { code, signal } = await child.exited;
+    if (signal !== "SIGKILL")
+      return { wasWithin: false, stray: `a writer ended by itself (${code}): ${child.errors}` };
+    return { wasWithin: this.#last.startsWith("try ") };
+  }
 }
 
 /** Kills one writer a second, and looks what lies about. */
@@ -163,30 +210,33 @@ export async function soak(task: Task): Promise<Soaked> {
   await setup.close();
   const told = new Told();
   let started = 0;
-  const start = (): Child => {
+  const start = (): SoakWriter => {
     started += 1;
     const durability = pick(random, ["full", "full", "relaxed", "none"]);
-    const options = JSON.stringify({ restMs: REST_MS });
-    const args = [project, `w${started}`, String(seed + started), durability, options];
-    return Child.start(scope, "store-writer", args, { listen: (line) => told.hear(line) });
+    const args = [project, `w${started}`, String(seed + started), durability];
+    return new SoakWriter(scope, args, told);
   };
   const writers = Array.from({ length: WRITERS }, start);
-  await Promise.all(writers.map((writer) => writer.next((line) => line === "ready")));
+  await Promise.all(writers.map(({ isReady }) => isReady));
   const most = new Most();
-  let kills = 0;
+  const strays: string[] = [];
+  let [kills, within, dueMs] = [0, 0, performance.now()];
   for (; kills < goal && performance.now() < deadline; kills += 1) {
-    await after(KILL_EVERY_MS);
+    dueMs += KILL_EVERY_MS;
+    await after(Math.max(0, dueMs - performance.now()));
     const at = Math.floor(random() * WRITERS);
-    writers[at]?.kill("SIGKILL");
+    const killed = await writers[at]?.killAtWork(random() * IN_CHANGE_MS);
+    if (killed?.stray !== undefined) strays.push(killed.stray);
+    if (killed?.wasWithin === true) within += 1;
     most.look(root);
     writers[at] = start();
     task.progress(`${kills + 1} of ${goal} kills, ${told.acknowledged} changes acknowledged`);
   }
-  for (const writer of writers) writer.kill("SIGKILL");
-  await Promise.all(writers.map(({ exited }) => exited));
+  for (const { child } of writers) child.kill("SIGKILL");
+  await Promise.all(writers.map(({ child }) => child.exited));
   most.look(root);
 
-  const violations = [...most.wrong];
+  const violations = [...most.wrong, ...strays];
   const where = `after ${kills} kills, seed ${seed}`;
   const store = await FlowStore.open(project);
   await collect(violations, where, async () => assert.deepEqual(await store.check(), []));
@@ -198,9 +248,11 @@ export async function soak(task: Task): Promise<Soaked> {
   });
   return {
     kills,
+    within,
     violations,
     notes: [
-      `soak: ${told.acknowledged} changes acknowledged; at most ${most.names} names that lay about, ` +
+      `soak: ${told.acknowledged} changes acknowledged, ${within} of ${kills} writers killed in the ` +
+        `middle of one; at most ${most.names} names that lay about, ` +
         `${most.journals} files of the journal, ${Math.round(most.journalBytes / 1024)} KB of it`,
     ],
   };

@@ -3,10 +3,12 @@
  * end everything that was acknowledged is there, once. Readers look at every moment.
  */
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { FlowStore } from "flowstore";
 
+import { GUARD } from "#src/storage/layout.js";
 import type { Scope } from "../at-end.ts";
 import { Child, temporaryFolder } from "../process/store-children.ts";
 import { strangeNames, tornFiles } from "../process/store-files.ts";
@@ -51,6 +53,8 @@ export interface ChaosReport {
   readonly acknowledged: number;
   readonly violations: readonly string[];
   readonly notes: readonly string[];
+  /** How often the guard was taken from a holder that was dead or silent. */
+  readonly takeovers: number;
 }
 
 /** The guard is taken from a holder that was silent for 1 s. */
@@ -89,6 +93,7 @@ export async function runChaos(scope: Scope, chaos: Chaos): Promise<ChaosReport>
   await Promise.all(Array.from({ length: chaos.processes }, () => lane.run()));
   const seconds = (performance.now() - started) / 1000;
 
+  const takeovers = takeoversIn(root);
   const violations: string[] = [];
   const where = `seed ${chaos.seed}, ${told.acknowledged} acknowledged`;
   await collect(violations, where, () => assert.deepEqual(tornFiles(root), []));
@@ -107,9 +112,17 @@ export async function runChaos(scope: Scope, chaos: Chaos): Promise<ChaosReport>
     notes: [
       `${tally.started} processes, ${chaos.processes} at a time: ${tally.kills} killed, ` +
         `${tally.stops} stops, ${tally.longStops} of them longer than ${PATIENCE_MS} ms; ` +
+        `the guard was taken over ${takeovers} times; ` +
         `${Math.round(told.acknowledged / seconds)} changes a second`,
     ],
+    takeovers,
   };
+}
+
+/** Each takeover makes the next generation's name. */
+function takeoversIn(root: string): number {
+  const numbers = readdirSync(join(root, GUARD)).map((name) => Number.parseInt(name, 10) || 0);
+  return Math.max(0, ...numbers);
 }
 
 /** One writer after another, several lanes side by side. */

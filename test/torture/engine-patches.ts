@@ -122,8 +122,8 @@ export function patchedTree(names: readonly PatchName[]): string {
     filter: (from: string) => !/\.(?:d\.ts|map)$|\/dist\/(?:bin|lib)(?:\/|$)/.test(from),
   };
   cpSync(DIST, join(tree, "dist"), code);
-  for (const room of ["process", "storage", "crash", "coordination", "features", "torture"])
-    cpSync(join(TESTS, room), join(tree, "test", room), code);
+  const rooms = ["process", "storage", "crash", "coordination", "features", "torture", "workflows"];
+  for (const room of rooms) cpSync(join(TESTS, room), join(tree, "test", room), code);
   cpSync(join(TESTS, "at-end.js"), join(tree, "test/at-end.js"));
   symlinkSync(MODULES, join(tree, "node_modules"));
   const manifest = { name: "flowstore", type: "module", exports: "./dist/index.js" };

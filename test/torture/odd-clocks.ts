@@ -46,6 +46,14 @@ export class OddClock {
   }
 }
 
+/** How far beside the right time a process's clock is that is given such surroundings, in s. */
+export function offsetIn(env: Readonly<Record<string, string>>): number {
+  const words = ["--eval", "process.stdout.write(String(Date.now()))"];
+  const options = { encoding: "utf8", env: { ...process.env, ...env } } as const;
+  const told = Number(execFileSync(process.execPath, words, options));
+  return Math.round((told - Date.now()) / 1000);
+}
+
 let library: string | undefined;
 
 /** Where the library lies, by what the command `faketime` says. */
