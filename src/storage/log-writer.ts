@@ -52,6 +52,8 @@ export class LogWriter {
   #names: readonly string[] = [];
   #foreign: Foreign = NOTHING_FOREIGN;
   #foreignCheckedAt = -1;
+  /** Numbers that another journal gave, before `local/` was lost, count no more. */
+  #foreignCheckedBy: Ledger | null = null;
   #noGitAt = -Infinity;
 
   constructor(storage: Parts, options: StorageOptions, openLogs: OpenLogs) {
@@ -99,8 +101,10 @@ export class LogWriter {
   #lookForForeign(names: readonly string[]): Foreign {
     const { disk, files, journal, log, readers } = this.#storage;
     const version = files.folderVersion(EVENTS);
-    if (version === this.#foreignCheckedAt) return NOTHING_FOREIGN;
     const { ledger } = journal;
+    if (ledger !== this.#foreignCheckedBy) this.#foreignCheckedAt = -1;
+    this.#foreignCheckedBy = ledger;
+    if (version === this.#foreignCheckedAt) return NOTHING_FOREIGN;
     const isNumbered = (name: string): boolean =>
       lengthOfSegment(disk, name) <= (ledger.numbered.get(name)?.[0] ?? 0);
     if (segmentsIn(names).every(isNumbered)) {
