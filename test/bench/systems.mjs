@@ -24,6 +24,7 @@ const SYSTEMS = {
   "FlowStore relaxed": ["flowstore", { durability: "relaxed" }],
   "SQLite FULL": ["sqlite", { synchronous: "FULL" }],
   "SQLite NORMAL": ["sqlite", { synchronous: "NORMAL" }],
+  "SQLite event store": ["sqlite-events", {}],
   lowdb: ["lowdb", {}],
   "world-local": ["world-local", {}],
   "lockfile loop": ["lockfile-loop", {}],
