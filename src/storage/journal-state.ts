@@ -172,7 +172,7 @@ export class JournalState {
       entry.stuck = new Set([...entry.stuck, path]);
       this.#unfinished.set(k, entry);
     }
-    if (freed.length > 0) this.#dropBelowFloor();
+    if (freed.length + stuck.length > 0) this.#dropBelowFloor();
   }
 
   /**
@@ -192,13 +192,22 @@ export class JournalState {
     this.#dropBelowFloor();
   }
 
+  /**
+   * What is on the disk for good is compared with nothing any more. Of a record that stays for a stuck
+   * path the other changes go: later ones that went over them are forgotten here, too.
+   */
   #dropBelowFloor(): void {
     for (const [k, entry] of this.window) {
-      if (k <= this.floor && entry.appliedIn !== null && entry.stuck.size === 0) {
-        // What is on the disk for good is compared with nothing any more.
+      if (k > this.floor || entry.appliedIn === null) continue;
+      if (entry.stuck.size === 0) {
         this.#unfinished.delete(k);
         // The head stays, so that `ok` and seals can still name it.
         if (k < this.head.n) this.window.delete(k);
+      } else if (entry.record.changes.some((change) => !entry.stuck.has(pathOf(change)))) {
+        const changes = entry.record.changes.filter((change) => entry.stuck.has(pathOf(change)));
+        const left = { ...entry, record: { ...entry.record, changes } };
+        this.window.set(k, left);
+        this.#unfinished.set(k, left);
       }
     }
   }

@@ -24,6 +24,7 @@
  * | a mark counts in its boot only | a rename that was not synced is believed to have happened |
  * | a mark frees the stuck paths that it names alone | a sync that failed beside a commit is forgotten with that commit's mark |
  * | what a later commit has replaced is not stuck | whoever slept since a sync failed says so, and the older image goes over the newer |
+ * | of a record below the floor that stays for a stuck path nothing else is judged | later records are forgotten: after a power cut its other images go over newer ones |
  * | a line is whole by its checksum, not by its last LF | a line cut by one byte, answered as failed, is completed by the LF of the next |
  * | no rotation past a record without `ok` | the successor leaves it out, and its writer believes it won |
  */

@@ -91,6 +91,13 @@ const LEFT_OUT: readonly Mutant[] = [
     replacement: "entry === undefined",
     check: ["torture/late-doubt", "stays as it is"],
   },
+  {
+    rule: "of a commit that is kept for a stuck path nothing else is judged below the floor",
+    file: "storage/journal-state",
+    search: "else if (entry.record.changes.some((change) => !entry.stuck.has(pathOf(change))))",
+    replacement: "else if (false)",
+    check: ["storage/unsynced", "of a commit that is kept"],
+  },
 ];
 
 const SWAPPED: readonly Mutant[] = [

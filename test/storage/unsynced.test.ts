@@ -138,6 +138,38 @@ describe("what waits to be synced", () => {
     await other.close();
     await storage.close();
   });
+
+  test("of a commit that is kept for one file nothing else comes back", async () => {
+    const inner = emptyDisk();
+    const { disk, bad } = badDisk(inner);
+    const storage = openStorage(disk, HEAD);
+    await storage.commit((write) => add(write, ["a.json", "b.json"], "1"));
+    await until(() => storage.journal.floor === storage.journal.head.n);
+    await storage.commit((write) => add(write, ["a.json", "b.json"], "2"));
+    const background = new Upkeep(storage, storageOptions(disk, HEAD), () => undefined);
+    let failed = 0;
+    const beside = wrapDisk(inner, (operation, _path, act) => {
+      const result = act();
+      const isApplied =
+        operation === "rename" && inner.readText("features/a.json")?.includes('"3"') === true;
+      if (!isApplied || failed > 0) return result;
+      bad.fails = (other, file) => other === "syncFile" && file === "features/b.json";
+      failed += 1;
+      void background.raiseFloor(async () => true);
+      bad.fails = () => false;
+      return result;
+    });
+    const other = openStorage(beside, HEAD);
+    await other.commit((write) => add(write, ["a.json"], "3"));
+    assert.equal(failed, 1);
+    await until(() => other.journal.floor === other.journal.head.n);
+    const state = await stateOf(other);
+    await assertLasts(inner, state);
+    other.journal.rotate({ sync: true });
+    await assertLasts(inner, state);
+    await other.close();
+    await storage.close();
+  });
 });
 
 describe("after a restart of the machine", () => {
