@@ -140,13 +140,18 @@ describe("what waits to be synced", () => {
   });
 
   test("of a commit that is kept for one file nothing else comes back", async () => {
-    const inner = emptyDisk();
+    // All within one tick of the clock: no file is newer than a record by its time.
+    const now = (): number => Date.UTC(2030, 0, 1);
+    const head = { ...HEAD, wallMs: now, nowMs: now };
+    const start = new MemoryDisk({ now });
+    for (const folder of ["features", "events"]) start.makeFolder(folder);
+    const inner = start.crash("all");
     const { disk, bad } = badDisk(inner);
-    const storage = openStorage(disk, HEAD);
+    const storage = openStorage(disk, head);
     await storage.commit((write) => add(write, ["a.json", "b.json"], "1"));
     await until(() => storage.journal.floor === storage.journal.head.n);
     await storage.commit((write) => add(write, ["a.json", "b.json"], "2"));
-    const background = new Upkeep(storage, storageOptions(disk, HEAD), () => undefined);
+    const background = new Upkeep(storage, storageOptions(disk, head), () => undefined);
     let failed = 0;
     const beside = wrapDisk(inner, (operation, _path, act) => {
       const result = act();
@@ -159,7 +164,7 @@ describe("what waits to be synced", () => {
       bad.fails = () => false;
       return result;
     });
-    const other = openStorage(beside, HEAD);
+    const other = openStorage(beside, head);
     await other.commit((write) => add(write, ["a.json"], "3"));
     assert.equal(failed, 1);
     await until(() => other.journal.floor === other.journal.head.n);
