@@ -7,14 +7,12 @@
 
 import type { Disk } from "../disk/disk.ts";
 import type { Finding } from "../finding.ts";
-import { newestFirst } from "../storage/journal-files.ts";
+import { FIRST_FILES, newestFirst } from "../storage/journal-files.ts";
 import { decodeLine, type JournalHeader, type JournalLine } from "../storage/journal-lines.ts";
 import { inFolder, JOURNAL } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
 
 const LF = 10;
-/** The first file of an epoch bears a name that begins so; a power cut may leave it blank. */
-const FIRST = "000000000000-first";
 
 /** What can be read of one file. */
 interface JournalFile {
@@ -100,7 +98,8 @@ function problemsBeside(file: JournalFile, name: string, current: string | null)
   const { path, header, hasLines, isBlank, isOver } = file;
   if (header === null) {
     // Whoever was killed while he made a successor leaves a part of its header, and nothing behind it.
-    const isLeftover = current !== null || (isBlank && name.startsWith(FIRST));
+    // A power cut may leave the first file of an epoch blank.
+    const isLeftover = current !== null || (isBlank && FIRST_FILES.includes(name));
     if (isLeftover && !hasLines) return [];
     const text = `${path} has no header that can be read, so nothing in it counts: what was committed there is gone as far as it is not in its files, and events may be numbered anew`;
     const finding = problem(path, "journal-damaged", text);

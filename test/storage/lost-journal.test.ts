@@ -4,16 +4,7 @@ import { test } from "node:test";
 
 import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { LOCAL } from "#src/storage/layout.js";
-import { makeRoot, openStorage, putValue, wholeLog } from "./support.ts";
-
-function removeAll(disk: MemoryDisk, folder: string): void {
-  for (const name of disk.list(folder) ?? []) {
-    const path = `${folder}/${name}`;
-    if (disk.stat(path)?.isDirectory() === true) removeAll(disk, path);
-    else disk.remove(path);
-  }
-  disk.removeFolder(folder);
-}
+import { makeRoot, openStorage, putValue, removeAll, wholeLog } from "./support.ts";
 
 test("events keep their order when the last commit before it logged none", async () => {
   // Not at a full second, as coarse clocks give them.

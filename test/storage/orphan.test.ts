@@ -11,7 +11,7 @@ import { wrapDisk } from "#src/disk/wrapped-disk.js";
 import { JOURNAL_VERSION, type CommitRecord } from "#src/storage/journal-lines.js";
 import { Journal } from "#src/storage/journal.js";
 import { FEATURES, inFolder, JOURNAL, LOCAL } from "#src/storage/layout.js";
-import { increment, makeRoot, openStorage, wholeLog } from "./support.ts";
+import { increment, makeRoot, openStorage, removeAll, wholeLog } from "./support.ts";
 
 const { bootId } = thisProcess();
 const COUNTER = inFolder(FEATURES, "counter.json");
@@ -32,15 +32,6 @@ function dieInRotation(inner: MemoryDisk): void {
   const journal = journalOf(disk);
   assert.throws(() => journal.rotate({ sync: true }), { code: "IO" });
   journal.close();
-}
-
-function removeAll(disk: MemoryDisk, folder: string): void {
-  for (const name of disk.list(folder) ?? []) {
-    const path = inFolder(folder, name);
-    if (disk.stat(path)?.isDirectory() === true) removeAll(disk, path);
-    else disk.remove(path);
-  }
-  disk.removeFolder(folder);
 }
 
 describe("the journal", () => {

@@ -139,3 +139,13 @@ export async function increment(
     return n;
   });
 }
+
+/** Removes a folder and all that is in it, as `git clean -fdx` does. */
+export function removeAll(disk: Disk, folder: string): void {
+  for (const name of disk.list(folder) ?? []) {
+    const path = `${folder}/${name}`;
+    if (disk.stat(path)?.isDirectory() === true) removeAll(disk, path);
+    else disk.remove(path);
+  }
+  disk.removeFolder(folder);
+}

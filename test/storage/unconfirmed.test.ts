@@ -15,7 +15,7 @@ import { digest } from "#src/storage/hash.js";
 import { Journal } from "#src/storage/journal.js";
 import { JOURNAL_VERSION, type CommitRecord } from "#src/storage/journal-lines.js";
 import type { Durability, Storage } from "#src/storage/storage.js";
-import { increment, makeRoot, openStorage, valueOf } from "./support.ts";
+import { increment, makeRoot, openStorage, removeAll, valueOf } from "./support.ts";
 
 const HEAD = { gitHead: () => "head" };
 const COUNTER = "features/counter.json";
@@ -157,16 +157,6 @@ describe("a record that another one follows before it is read back", () => {
     });
   }
 });
-
-/** `git clean -fdx`. */
-function removeAll(disk: Disk, path: string): void {
-  for (const name of disk.list(path) ?? []) {
-    const inside = `${path}/${name}`;
-    if (disk.stat(inside)?.isDirectory() === true) removeAll(disk, inside);
-    else disk.remove(inside);
-  }
-  disk.removeFolder(path);
-}
 
 describe("a record that goes into a journal that was removed", () => {
   for (const durability of ["full", "relaxed", "none"] satisfies Durability[]) {
