@@ -6,6 +6,7 @@ import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { wrapDisk } from "#src/disk/wrapped-disk.js";
 import { booted } from "../crash/rebooted.ts";
 import { add } from "../crash/scenarios.ts";
+import { PendingSegments } from "#src/storage/segment-bytes.js";
 import { openStorage } from "./support.ts";
 
 const COMMITS = 40;
@@ -53,5 +54,31 @@ test("what somebody commits meanwhile is seen by the same reader", async () => {
   const [event] = later.newestFirst("stream", `counter:${nameOf(0)}`);
   assert.deepEqual(event?.payload, { n: 2, tag: "more" });
   await writer.close();
+  await storage.close();
+});
+
+test("a segment that was put together is given up when its file or the journal changes", async () => {
+  const disk = (await filled()).crash("all");
+  const [name = ""] = disk.list("events") ?? [];
+  const storage = openStorage(disk, booted("next", { readOnly: true }));
+  await storage.reader();
+  const pending = new PendingSegments(disk, storage.overlay);
+  const size = (): number => pending.of(name)?.size ?? 0;
+  const before = size();
+  assert.ok(before > 0);
+  const text = `${disk.readText(`events/${name}`)}by hand\n`;
+  disk.remove(`events/${name}`);
+  disk.create(`events/${name}`, text);
+  assert.equal(size(), before + "by hand\n".length);
+  const { version } = storage.overlay;
+  Object.defineProperty(storage.overlay, "version", { get: () => version + 1 });
+  const segment = storage.overlay.segment.bind(storage.overlay);
+  let made = 0;
+  storage.overlay.segment = (...given) => {
+    made += 1;
+    return segment(...given);
+  };
+  size();
+  assert.equal(made, 1);
   await storage.close();
 });
