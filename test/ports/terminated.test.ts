@@ -23,12 +23,19 @@ test("the seat of a terminated thread is free after a minute, and until then it 
   const ended = once(worker, "exit");
   await worker.terminate();
   await ended;
+  // Whether it came to keep its place behind the first event, nobody knows.
+  await store.events.append("cart:2", [{ type: "added", payload: {} }]);
   const other = await FlowStore.open(store.root, { durability: "none", clock });
   atEnd(t, () => other.close());
   const early = other.events.subscribe({ group: "carts", signal: AbortSignal.timeout(100) });
   assert.equal((await early.next()).done, true);
   ahead = MINUTE_MS + 1_000;
   const items = other.events.subscribe({ group: "carts" });
-  assert.equal((await items.next()).value?.event?.stream, "cart:1");
+  const streams: (string | undefined)[] = [];
+  while (streams.at(-1) !== "cart:2") streams.push((await items.next()).value?.event?.stream);
+  assert.ok(
+    streams.every((stream) => stream === "cart:1" || stream === "cart:2"),
+    `${streams}`,
+  );
   await items.return();
 });
