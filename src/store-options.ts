@@ -5,7 +5,7 @@ import { fileSystemOf } from "./disk/file-system.ts";
 import { gitEmail } from "./disk/git-identity.ts";
 import type { Finding } from "./finding.ts";
 import { shown, textProblem } from "./model/json-values.ts";
-import { nearestName } from "./model/nearest-name.ts";
+import { nearest } from "./nearest.ts";
 import { phaseSequencesOf, type PhaseSequences } from "./model/phases.ts";
 import { pipelinePhasesOf } from "./model/pipeline.ts";
 import { LATEST_MS } from "./model/time.ts";
@@ -115,7 +115,7 @@ export function settingsOf(options: FlowStoreOptions, root: string): Settings {
 /** What tunes another kind of store is passed over; a name of this one's that is mistyped is not. */
 function refuseSlips(options: FlowStoreOptions): void {
   for (const name of Object.keys(options)) {
-    const meant = NAMES.includes(name) ? null : nearestName(name, NAMES);
+    const meant = NAMES.includes(name) ? null : nearest(name, NAMES);
     if (meant === null) continue;
     const message = `Cannot use the option ${name}: there is none. Is ${meant} meant?`;
     throw new FlowError("BAD_REQUEST", message, { context: { field: name } });

@@ -54,6 +54,9 @@ const POISONED: Finding = {
   fix: "the journal goes on in a new file",
 };
 
+/** Until the journal goes on in a new file, by its size or by hand. */
+const STAYS = `To have this told no more, let repair bring the rest into its files, then move ${JOURNAL}/ away while no program uses the store: the next write begins another`;
+
 /** Whether a name in its folder is of the journal: a file's, or that of one that is being begun. */
 export function isJournalName(disk: Disk, name: string): boolean {
   return /^first-[0-9a-z]+\.tmp$/.test(name) || newestFirst(disk).includes(name);
@@ -83,11 +86,11 @@ function problemsOf(disk: Disk, current: string | null, bootId: string): Finding
 function problemsOfCurrent({ path, gap, lostSuccessor }: JournalFile): Finding[] {
   const findings: Finding[] = [];
   if (gap !== null) {
-    const text = `${path} holds commit ${gap.n} no more, though it was on the disk: it and those that followed it here count only as far as they are in their files`;
+    const text = `${path} holds commit ${gap.n} no more, though it was on the disk: it and those that followed it here count only as far as they are in their files. ${STAYS}`;
     findings.push({ ...problem(path, "journal-damaged", text), line: gap.line });
   }
   if (lostSuccessor !== null) {
-    const text = `${path} goes on in ${lostSuccessor}, which is not there: what was committed in it counts only as far as it is in its files`;
+    const text = `${path} goes on in ${lostSuccessor}, which is not there: what was committed in it counts only as far as it is in its files. ${STAYS}`;
     findings.push(problem(path, "journal-damaged", text));
   }
   return findings;

@@ -1,7 +1,7 @@
 /** The words after `flowstore`: which command, which options, which words it works on. */
 import { parseArgs } from "node:util";
 import { FlowError } from "../errors.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import type { OptionSpec, OptionValues } from "./options.ts";
 import { GROUPS, REGISTRY } from "./registry.ts";
 

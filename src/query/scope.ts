@@ -1,7 +1,7 @@
 /** The tables of a SELECT by their names, and the columns that names mean. */
 
 import type { ColumnAffinity, ColumnOf } from "./affinities.ts";
-import { nearestName } from "../model/nearest-name.ts";
+import { nearest } from "../nearest.ts";
 import { refuse, unsupported, unsure } from "./query-engine.ts";
 import type { Cell } from "./sql-cells.ts";
 import type { BoundText } from "./sql-text.ts";
@@ -119,13 +119,13 @@ export class Scope {
     if (isUnknownTable) {
       const isColumn = this.isColumn({ name: prefix });
       if (isColumn) return `: ${prefix} is a column; of JSON in it, ${prefix} ->> '${name}'`;
-      const table = nearestName(prefix, aliases);
+      const table = nearest(prefix, aliases);
       return table === null ? ": no table here has this name" : `; did you mean ${table}.${name}?`;
     }
     const names = this.sources
       .filter(({ alias }) => prefix === undefined || sameName(alias, prefix))
       .flatMap(({ columns }) => columns.map((column) => column.name));
-    const column = nearestName(name, names);
+    const column = nearest(name, names);
     return column === null ? ` among ${listed(names)}` : `; did you mean ${column}?`;
   }
 }

@@ -1,7 +1,7 @@
 /** A query's text in tokens, each as the parser is to read it. */
 
 import { refuse, unsupported, unsure } from "./query-engine.ts";
-import { nearestName } from "../model/nearest-name.ts";
+import { nearest } from "../nearest.ts";
 import { aggregateNames } from "./sql-aggregates.ts";
 import type { Binding } from "./sql-binding.ts";
 import { functionNames } from "./sql-functions.ts";
@@ -171,7 +171,7 @@ function functionName({ text, at }: Part, parts: readonly Part[], place: number)
   if (word === "CAST") return word;
   const known = [...functionNames(), ...aggregateNames()];
   if (!known.includes(word)) {
-    const guess = nearestName(word, known);
+    const guess = nearest(word, known);
     const hint = guess === null ? "" : `; did you mean ${guess}?`;
     throw unsupported(`the function ${text}`, at, hint);
   }

@@ -2,7 +2,7 @@
 
 import type { Session, Subquery } from "./compiled.ts";
 import { type SelectNode, type Statement } from "./expressions.ts";
-import { nearestName } from "../model/nearest-name.ts";
+import { nearest } from "../nearest.ts";
 import {
   refuse,
   unsure,
@@ -151,7 +151,7 @@ export class StatementCompiler {
   }
 
   #guess(name: string): string {
-    const guess = nearestName(name, this.#tableNames);
+    const guess = nearest(name, this.#tableNames);
     return guess === null ? "" : `; did you mean ${guess}?`;
   }
 

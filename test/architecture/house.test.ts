@@ -12,6 +12,7 @@ import { importsOf, readLock, readPackage, readSources, type Source } from "./so
 const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": [],
   "finding.ts": [],
+  "nearest.ts": [],
   model: ["zod"],
   disk: ["node", "node:fs", "proper-lockfile", "write-file-atomic", "fast-glob"],
   storage: ["disk", "node"],
@@ -38,7 +39,7 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What all rooms may know. */
-const LEAVES = ["errors.ts", "finding.ts"];
+const LEAVES = ["errors.ts", "finding.ts", "nearest.ts"];
 
 /** What single files may know beyond their room. */
 const EXCEPTIONS: readonly (readonly [path: RegExp, known: readonly string[]])[] = [

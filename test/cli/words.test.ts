@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { FlowError } from "#src/errors.js";
-import { nearest } from "#src/cli/nearest.js";
+import { nearest } from "#src/nearest.js";
 import { findCommand, parseWords } from "#src/cli/parse.js";
 import {
   readAssignment,

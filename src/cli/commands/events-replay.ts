@@ -3,7 +3,7 @@ import { FlowError } from "../../errors.ts";
 import type { StoredEvent } from "../../index.ts";
 import type { Command } from "../command.ts";
 import { ANY_OBJECT, listOf, objectOf } from "../data-shapes.ts";
-import { didYouMean } from "../nearest.ts";
+import { didYouMean } from "../../nearest.ts";
 import type { ReplayStep } from "../render/event-table.ts";
 import { readCount, readId } from "../values.ts";
 

@@ -1,7 +1,7 @@
 /** The shapes of what the command line prints, for programs. */
 import { FlowError } from "../../errors.ts";
 import type { Command, Registry } from "../command.ts";
-import { didYouMean } from "../nearest.ts";
+import { didYouMean } from "../../nearest.ts";
 
 /** @param registry the commands whose data it describes; a parameter, since this command is one of them */
 export function schemaOf(registry: Registry): Command {

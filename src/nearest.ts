@@ -1,4 +1,4 @@
-/** "Did you mean": the known word that is nearest to a mistyped one. */
+/** "Did you mean": the known word that is nearest to a mistyped one. A leaf, as errors are: commands, SQL and options ask. */
 
 /** A third of the letters may be wrong; beyond that the guess would be noise. */
 const TOLERATED_PART = 3;
