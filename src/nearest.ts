@@ -2,12 +2,17 @@
 
 /** A third of the letters may be wrong; beyond that the guess would be noise. */
 const TOLERATED_PART = 3;
+/** A shorter word is as near to one as to another. */
+const LEAST_LETTERS = 3;
 
 /** The nearest of `candidates`, the first of equals; `null` when none is near. */
 export function nearest(word: string, candidates: readonly string[]): string | null {
+  if (word.length < LEAST_LETTERS) return null;
   let best: string | null = null;
-  let bestDistance = Math.max(1, Math.floor(word.length / TOLERATED_PART)) + 1;
+  let bestDistance = Math.floor(word.length / TOLERATED_PART) + 1;
   for (const candidate of candidates) {
+    // So much differs at least; and a word may be as long as somebody likes.
+    if (Math.abs(word.length - candidate.length) >= bestDistance) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }

@@ -9,7 +9,7 @@ import type { Disk } from "../disk/disk.ts";
 import type { Finding } from "../finding.ts";
 import { FIRST_FILES, newestFirst } from "../storage/journal-files.ts";
 import { decodeLine, type JournalHeader, type JournalLine } from "../storage/journal-lines.ts";
-import { inFolder, JOURNAL } from "../storage/layout.ts";
+import { inFolder, JOURNAL, QUARANTINE } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
 
 const LF = 10;
@@ -55,7 +55,7 @@ const POISONED: Finding = {
 };
 
 /** Until the journal goes on in a new file, by its size or by hand. */
-const STAYS = `To have this told no more, let repair bring the rest into its files, then move ${JOURNAL}/ away while no program uses the store: the next write begins another`;
+const STAYS = `This is told until the journal goes on in another file, and then this one is kept in ${QUARANTINE}/; or let repair bring the rest into its files, then move ${JOURNAL}/ away while no program uses the store`;
 
 /** Whether a name in its folder is of the journal: a file's, or that of one that is being begun. */
 export function isJournalName(disk: Disk, name: string): boolean {
@@ -109,8 +109,14 @@ function problemsBeside(file: JournalFile, name: string, current: string | null)
     // Beside another journal a file without a line is nobody's.
     return [hasLines ? finding : { ...finding, fix: "another journal is begun" }];
   }
-  if (current === null || !hasLines || isOver) return [];
-  const text = `${path} holds commits of its own that no other file took over; the store goes on from ${inFolder(JOURNAL, current)}, and they count only as far as they are in their files`;
+  if (current === null) {
+    // An orphan of a seal lies beside the file that it was to replace: by itself it is what is left of one.
+    if (FIRST_FILES.includes(name) || hasLines) return [];
+    const text = `${path} ends behind its header, so nobody starts from it: what was committed in it and before it is gone as far as it is not in its files, and events may be numbered anew`;
+    return [{ ...problem(path, "journal-damaged", text), fix: "another journal is begun" }];
+  }
+  if (!hasLines || isOver) return [];
+  const text = `${path} holds commits of its own that no other file took over; the store goes on from ${inFolder(JOURNAL, current)}, and they count only as far as they are in their files. The next write moves it to ${QUARANTINE}/`;
   return [problem(path, "journal-twice", text)];
 }
 

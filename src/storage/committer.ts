@@ -92,8 +92,10 @@ export class Committer implements WriteBase {
     // A record without `ok` must be settled first: the next one would follow it unseen.
     if (this.hasDeferred && !isFresh && journal.head.n === journal.ok) return;
     // Others' records are synced before they are applied, whatever this process does with its own.
+    // So they are, too, when somebody took the guard from this process while it was stopped.
+    const areOthers = isFresh || journal.head.n > journal.ok;
     if (journal.head.n > journal.ok || journal.unapplied().length > 0) {
-      journal.confirm(isFresh || this.#sync, isFresh);
+      journal.confirm(areOthers || this.#sync, areOthers);
     }
     this.hasDeferred = false;
     this.#apply(NOTHING_STAGED);

@@ -42,6 +42,8 @@ export class Hold {
   #flushTimer: NodeJS.Timeout | null = null;
   #idleTimer: NodeJS.Timeout | null = null;
   #isEnded = false;
+  /** Whether a user's code has the turn, for as long as it takes. */
+  #isLent = false;
   /** Whether this process may have changed anything. */
   #hasHeld = false;
   #breathedAt = -Infinity;
@@ -115,6 +117,16 @@ export class Hold {
       context: { waitedMs },
       hint: "Try again; a transaction elsewhere may be running long.",
     });
+  }
+
+  /** Lets a user's code have the turn of its caller: what `relaxed` put off does not wait for it. */
+  async lend<T>(act: () => Promise<T>): Promise<T> {
+    this.#isLent = true;
+    try {
+      return await act();
+    } finally {
+      this.#isLent = false;
+    }
   }
 
   // ---- taking and letting go -----------------------------------------------------------------
@@ -244,6 +256,10 @@ export class Hold {
     if (!this.#committer.hasDeferred || this.#flushTimer !== null) return;
     this.#flushTimer = setTimeout(() => {
       this.#flushTimer = null;
+      if (this.#isLent) {
+        this.#flushBeside();
+        return;
+      }
       void this.inTurn(async () => {
         if (this.#isEnded || !this.#committer.hasDeferred) return;
         await this.take(Infinity);
@@ -252,6 +268,17 @@ export class Hold {
         this.linger();
       }).catch((error: unknown) => this.followsLater(error));
     }, RELAXED_MS);
+  }
+
+  /** The guard is held, and the code that has the turn is between two calls. */
+  #flushBeside(): void {
+    // Taken away meanwhile: whoever has it brings everything into the files, or the commit does.
+    if (!this.isReady()) return;
+    try {
+      this.#flush();
+    } catch (error) {
+      this.followsLater(error);
+    }
   }
 
   #scheduleIdle(): void {

@@ -1,4 +1,4 @@
-/** The files of the journal: their names, which one to start from, which ones to remove. */
+/** The files of the journal: their names, which one to start from. */
 
 import type { Disk, Handle } from "../disk/disk.ts";
 import { isFlowError, type FlowError } from "../errors.ts";
@@ -21,6 +21,12 @@ export const FIRST_FILES: readonly string[] = ["", 2, 3, 4, 5, 6, 7, 8, 9].map(
 /** The name of a file that goes on after commit `base`; nobody else makes the same. */
 export function fileName(base: number, randomName: string): string {
   return `${String(base).padStart(BASE_DIGITS, "0")}-${randomName}.jsonl`;
+}
+
+/** The commit that a file begins behind; `null` for another name. */
+export function baseOf(name: string): number | null {
+  const base = FILE_PATTERN.exec(name)?.[1];
+  return base === undefined ? null : Number(base);
 }
 
 /** The names of all files, those with the highest base first. */
@@ -63,16 +69,4 @@ export function mayStartFrom(disk: Disk, name: string): boolean {
   };
   count(bytes.subarray(splitLines(bytes, count)));
   return lines > 1;
-}
-
-/**
- * Removes every file but `current` whose base is at most `kept`: it was replaced, or is the orphan
- * of a seal that can win no more. A temporary of a first file is of no use any more either.
- */
-export function removeReplaced(disk: Disk, current: string | null, kept: number): void {
-  for (const name of disk.list(JOURNAL) ?? []) {
-    const base = FILE_PATTERN.exec(name)?.[1];
-    const isReplaced = base !== undefined && Number(base) <= kept && name !== current;
-    if (isReplaced || name.endsWith(".tmp")) disk.remove(inFolder(JOURNAL, name));
-  }
 }

@@ -20,6 +20,7 @@ const NOTHING = Buffer.alloc(0);
 export interface JournalOptions {
   readonly bootId: string;
   readonly randomName: () => string;
+  readonly nowIso: () => string;
   /** Nothing will be written: the file is not even opened for it. */
   readonly readOnly: boolean;
 }
@@ -40,6 +41,8 @@ export class JournalReader extends JournalState {
   /** The record being appended by this process, and whether it was found to have won. */
   protected mine: { record: CommitRecord; line: Buffer; won: boolean } | null = null;
   protected oldFilesLeft = true;
+  /** Files that a seal led on from, with all that was ever on the disk of them. */
+  protected readonly replaced = new Set<string>();
 
   constructor(disk: Disk, listener: JournalListener, options: JournalOptions) {
     super(listener, options.bootId);
@@ -178,7 +181,11 @@ export class JournalReader extends JournalState {
   }
 
   #follow(next: string): void {
-    if (this.open(next)) return;
+    const left = this.lacksCommits ? null : this.file;
+    if (this.open(next)) {
+      if (left !== null) this.replaced.add(left);
+      return;
+    }
     // Replaced by a later file, which is found, or lost: then its seal leads nowhere and is void.
     this.deadEnds.add(next);
     this.#locate();

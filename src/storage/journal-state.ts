@@ -61,6 +61,8 @@ export class JournalState {
   synced = 0;
   floor = 0;
   poisoned = false;
+  /** A commit that was on the disk is not in the file any more: a disk or a hand took it. */
+  protected lacksCommits = false;
   ledger = new Ledger();
   /** By number: what is above the floor, and what is stuck. */
   window = new Map<number, WindowEntry>();
@@ -106,6 +108,7 @@ export class JournalState {
         break;
       case "ok":
         if (this.#isOnChain(line.n, line.id) && !this.poisoned) this.#takeOk(line.n, line.synced);
+        this.lacksCommits ||= line.synced && line.n > this.head.n && !this.poisoned;
         break;
       case "mark":
         if (line.n <= this.ok) this.#takeMark(line);
@@ -248,6 +251,7 @@ export class JournalState {
     this.synced = header.base;
     this.floor = header.carried.reduce((n, c) => Math.min(n, c.record.n - 1), header.base);
     this.poisoned = false;
+    this.lacksCommits = false;
     this.ledger = Ledger.from(header);
     this.window = new Map(
       header.carried.map(({ record, appliedIn, stuck }) => [
@@ -286,6 +290,7 @@ export class JournalState {
     this.synced = 0;
     this.floor = 0;
     this.poisoned = false;
+    this.lacksCommits = false;
     this.ledger = new Ledger();
     this.window = new Map();
     this.#unfinished.clear();

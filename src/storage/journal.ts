@@ -41,7 +41,8 @@ import {
   type StuckPaths,
 } from "./journal-lines.ts";
 import { folderOf, inFolder, JOURNAL, LOCAL } from "./layout.ts";
-import { fileName, FIRST_FILES, removeReplaced } from "./journal-files.ts";
+import { fileName, FIRST_FILES } from "./journal-files.ts";
+import { clearAway } from "./journal-leftovers.ts";
 import { JournalReader } from "./journal-reader.ts";
 import { unknownOutcome } from "./outcome.ts";
 
@@ -331,14 +332,16 @@ export class Journal extends JournalReader {
   }
 
   /**
-   * Removes files that the current one has replaced. Only after it holds a synced record of its
+   * Takes away files that the current one has replaced. Only after it holds a synced record of its
    * own: until then a power cut may take its name away and leave the older one as the truth.
    * A successor whose number a record has won since is an orphan: its seal can win no more.
    */
   removeOldFiles(sync: boolean): void {
     const kept = sync ? this.synced : this.ok;
     if (!this.oldFilesLeft || this.header === null || kept <= this.header.base) return;
-    removeReplaced(this.disk, this.file, kept);
+    const { file: current, replaced, options } = this;
+    clearAway(this.disk, { ...options, current, header: this.header, kept, replaced });
+    replaced.clear();
     this.oldFilesLeft = false;
   }
 

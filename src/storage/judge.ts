@@ -5,6 +5,7 @@
  * image, because git or a person may have put it back. After an unclean end of the machine
  * neither is certain: a rename that was not synced may be lost, leaving an older, empty or torn
  * file. Then the image counts if the file is such a leftover and is not younger than the record.
+ * Of what is ours alone, a part of the image or zeros, the time does not matter: nobody's is lost.
  */
 
 import { isUtf8 } from "node:buffer";
@@ -15,6 +16,8 @@ import type { WindowEntry } from "./journal-state.ts";
 
 /** File systems stamp with a clock that ticks every 4 ms at the slowest. */
 const CLOCK_TICK_MS = 5;
+/** The files of a commit are written behind its time: those of the largest take some seconds. */
+const WRITING_MS = 60_000;
 
 /** The text that a change leaves; null for none. */
 export function imageOf(change: FileChange): string | null {
@@ -42,11 +45,10 @@ export function imageCounts(
   const image = imageOf(change);
   if (found === null) return image !== null;
   if (found.text === image) return false;
-  if (found.text === null || isLeftover(pathOf(change), found.text, image)) return true;
-  return (
-    isOlder(pathOf(change), found.text, window, true) &&
-    found.changedMs <= entry.record.at + CLOCK_TICK_MS
-  );
+  if (found.text === null || isLeftover(found.text, image)) return true;
+  const laterMs = found.changedMs - entry.record.at;
+  if (isTorn(pathOf(change), found.text)) return laterMs <= WRITING_MS;
+  return isOlder(pathOf(change), found.text, window, true) && laterMs <= CLOCK_TICK_MS;
 }
 
 /**
@@ -118,8 +120,12 @@ function textOf(bytes: Buffer): string | null {
 }
 
 /** Empty, zero-filled or cut: what a power cut leaves of a file that was not synced. */
-function isLeftover(path: string, text: string, image: string | null): boolean {
-  if (text === "" || text.includes("\0") || image?.startsWith(text) === true) return true;
+function isLeftover(text: string, image: string | null): boolean {
+  return text === "" || text.includes("\0") || image?.startsWith(text) === true;
+}
+
+/** No document of ours, nor a part of one: a disk's garbage, or what git or a person left half done. */
+function isTorn(path: string, text: string): boolean {
   if (!path.endsWith(".json")) return false;
   try {
     JSON.parse(text);

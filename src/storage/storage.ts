@@ -72,6 +72,7 @@ export class Storage implements Parts {
       {
         bootId: options.identity.bootId,
         randomName: options.randomName,
+        nowIso: () => options.toIso(options.wallMs()),
         readOnly: options.readOnly,
       },
     );
@@ -268,7 +269,9 @@ export class Storage implements Parts {
       const { monotonicMs } = this.options;
       const pace = { monotonicMs, breathe: () => this.#hold.breathe() };
       const transaction = new Transaction(base.newWriting(), timeoutMs, pace);
-      const value = await transaction.runAll(() => this.#context.run(transaction, act));
+      const value = await this.#hold.lend(() =>
+        transaction.runAll(() => this.#context.run(transaction, act)),
+      );
       await this.#publishTransaction(base, transaction);
       await this.#hold.yieldIfWanted();
       return value;

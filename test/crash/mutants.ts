@@ -238,7 +238,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: "nothing is applied before it was confirmed",
     file: "storage/committer",
-    search: "journal.confirm(isFresh || this.#sync, isFresh);",
+    search: "journal.confirm(areOthers || this.#sync, areOthers);",
     replacement: "journal.confirm(false);",
     check: HELPER,
   },

@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -56,10 +57,16 @@ export function edit(root: string, one: Edit): void {
   else if ("zero" in one) change(path(one.zero), (bytes) => zeroed(bytes, one.from, one.to));
   else if ("encode" in one) change(path(one.encode), (bytes) => ENCODINGS[one.as](String(bytes)));
   else if ("event" in one) appendEvent(path(one.event), one.like, one.set);
-  else if ("journal" in one) appendFileSync(path(one.journal), encodeLine(one.line));
+  else if ("journal" in one) appendFileSync(path(one.journal), journalLine(root, one.line));
   else if ("folder" in one) mkdirSync(path(one.folder), { recursive: true });
   else if ("link" in one) symlinkSync(one.to, path(one.link));
   else execFileSync("mkfifo", [path(one.pipe)]);
+}
+
+/** A header names the folder that it was made in: another one's would be of another clone. */
+function journalLine(root: string, line: JournalLine): Buffer {
+  if (line.kind !== "header") return encodeLine(line);
+  return encodeLine({ ...line, local: statSync(join(root, "local")).ino });
 }
 
 function write(path: string, one: Extract<Edit, { write: string }>): void {

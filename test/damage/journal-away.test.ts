@@ -23,7 +23,7 @@ test("a damaged journal is told until it is moved away as the finding says", asy
   assert.equal(finding?.rule, "journal-damaged");
   assert.match(
     finding?.message ?? "",
-    /move local\/journal\/ away while no program uses the store/,
+    /move local\/journal\/ away while no program uses the store$/,
   );
   await damaged.close();
   renameSync(join(first.root, "local/journal"), join(first.root, "../journal-before"));

@@ -33,6 +33,35 @@ test("relaxed: the files follow within 100 ms, however fast calls come", async (
   );
 });
 
+test("relaxed: the files follow also while a transaction waits for its user's code", async (context) => {
+  const project = temporaryFolder(context);
+  const store = await FlowStore.init(project, { durability: "relaxed" });
+  atEnd(context, () => store.close());
+  const inFile = (): unknown => featureFiles(join(project, ".flow"))[0]?.["count"];
+  await store.features.create({ name: "Counted", count: 0 });
+  await store.features.update(1, { count: 1 });
+  await store.features.create({ name: "Untouched" });
+  let waitedMs = 0;
+  await store.transaction(
+    async () => {
+      // What it has read is the same before and after.
+      assert.equal((await store.features.getById(1))?.["count"], 1);
+      const started = performance.now();
+      while (inFile() !== 1 && performance.now() - started < LOOP_MS) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      waitedMs = performance.now() - started;
+      await store.features.update(1, { count: 2 });
+    },
+    { timeoutMs: 10 * LOOP_MS },
+  );
+  assert.ok(
+    waitedMs < RELAXED_MS + ROOM_MS,
+    `it was not in its file ${Math.round(waitedMs)} ms later`,
+  );
+  assert.equal((await store.features.getById(1))?.["count"], 2);
+});
+
 test("a transaction that only awaits calls of the store ends when its time is over", async (context) => {
   const store = await FlowStore.init(temporaryFolder(context), { durability: "none" });
   atEnd(context, () => store.close());

@@ -35,7 +35,12 @@ class Told extends Journal {
       applied: (record: CommitRecord) => void applied.push(record.id),
       lost: () => void told.push("lost"),
     };
-    super(disk, listener, { bootId: boot, randomName, readOnly: false });
+    super(disk, listener, {
+      bootId: boot,
+      randomName,
+      nowIso: () => new Date().toISOString(),
+      readOnly: false,
+    });
     this.told = told;
     this.applied = applied;
   }

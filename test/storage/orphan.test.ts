@@ -18,7 +18,12 @@ const COUNTER = inFolder(FEATURES, "counter.json");
 
 function journalOf(disk: Disk): Journal {
   const silent = { committed: () => undefined, applied: () => undefined, lost: () => undefined };
-  const journal = new Journal(disk, silent, { bootId, randomName, readOnly: false });
+  const journal = new Journal(disk, silent, {
+    bootId,
+    randomName,
+    nowIso: () => new Date().toISOString(),
+    readOnly: false,
+  });
   journal.tail();
   return journal;
 }

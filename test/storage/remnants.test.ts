@@ -12,6 +12,7 @@ import { increment, makeRoot, openStorage, valueOf, wholeLog } from "./support.t
 const HEAD = { gitHead: () => "head" };
 /** The machine was switched on again since. */
 const NEXT_BOOT = booted("next");
+const HOURS_MS = 3 * 3_600_000;
 
 function write(disk: Disk, path: string, bytes: Buffer): void {
   disk.remove(path);
@@ -57,6 +58,24 @@ describe("after a power cut", () => {
       await storage.close();
     });
   }
+
+  test("what git or a person wrote since, which cannot be read, is the file's own affair", async () => {
+    const disk = new MemoryDisk();
+    makeRoot(disk);
+    const hoursAgo = { ...HEAD, wallMs: () => Date.now() - HOURS_MS };
+    const before = openStorage(disk, hoursAgo);
+    for (const tag of ["one", "two"]) await increment(before, "counter.json", tag);
+    const theirs = '<<<<<<< HEAD\n{ "n": 2 }\n=======\n{ "n": 3 }\n>>>>>>> other\n';
+    write(disk, "features/counter.json", Buffer.from(theirs));
+    const storage = openStorage(disk, { ...NEXT_BOOT, ...hurried() });
+    const shown = await storage.read((view) => view.get("features", "counter.json"));
+    assert.ok(shown !== null && "text" in shown && shown.text === theirs);
+    await storage.recover();
+    await increment(storage, "other.json", "three");
+    assert.equal(disk.readText("features/counter.json"), theirs);
+    assert.deepEqual(disk.list(QUARANTINE), null);
+    await storage.close();
+  });
 
   test("bytes of a person in a log are kept aside, with zeros among them too", async () => {
     for (const theirs of ["a note\n", "a note\0\0\n"]) {

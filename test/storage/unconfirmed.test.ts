@@ -33,7 +33,12 @@ function rooted(): MemoryDisk {
 function countUnconfirmed(disk: Disk, isConfirmed = false): void {
   const { bootId } = thisProcess();
   const silent = { committed: () => undefined, applied: () => undefined, lost: () => undefined };
-  const journal = new Journal(disk, silent, { bootId, randomName, readOnly: false });
+  const journal = new Journal(disk, silent, {
+    bootId,
+    randomName,
+    nowIso: () => new Date().toISOString(),
+    readOnly: false,
+  });
   journal.tail();
   const text = lastCommitted(journal) ?? disk.readText(COUNTER) ?? "";
   const { n } = JSON.parse(text) as { n: number };
