@@ -285,6 +285,8 @@ export class Storage implements Parts {
     do {
       if (this.options.monotonicMs() > deadline) throw this.#hold.waitedTooLong("other processes");
       await this.#hold.take(Infinity);
+      // What was put off could not be synced while the transaction ran.
+      if (this.#hold.broken !== null) throw this.#hold.broken;
       base.verify(write);
     } while (!(await this.#group.publish(write)));
   }

@@ -132,6 +132,10 @@ describe("gone with the next write, and nowhere else", () => {
     "a sealed file, whose writer was killed before he removed it": (old) => old,
     "the orphan of a seal that lost": (old) => old.subarray(0, old.indexOf("\n", 1) + 1),
     "a header that was never finished": (old) => old.subarray(0, 100),
+    "a header with a hole in it": (old) => {
+      const header = Buffer.from(old.subarray(0, old.indexOf("\n", 1) + 1));
+      return header.fill(0, 100, 200);
+    },
     zeros: () => Buffer.alloc(300),
     "an empty file": () => Buffer.alloc(0),
   };

@@ -446,6 +446,31 @@ describe("calls of one process", () => {
     await storage.close();
   });
 
+  test("are over when what relaxed put off could not be synced while a transaction ran", async () => {
+    const disk = rooted();
+    let isFailing = false;
+    const failing = wrapDisk(disk, (operation, path, act) => {
+      if (isFailing && operation === "sync") throw ioError(operation, path, "EIO");
+      return act();
+    });
+    let told = 0;
+    const onApplyPending = (): void => void (told += 1);
+    const storage = openStorage(failing, { ...HEAD, durability: "relaxed", onApplyPending });
+    await increment(storage);
+    isFailing = true;
+    const transaction = storage.transaction(async () => {
+      await increment(storage);
+      await until(() => told > 0);
+      isFailing = false;
+    }, LONG_MS);
+    await assert.rejects(transaction, withCode("IO"));
+    await assert.rejects(increment(storage), withCode("IO"));
+    await storage.close();
+    const next = openStorage(disk, HEAD);
+    assert.equal(await increment(next), 2);
+    await next.close();
+  });
+
   test("that come later wait on when an earlier one's time for the guard is over", async () => {
     const disk = rooted();
     const holder = openStorage(disk, HEAD);
