@@ -2,12 +2,14 @@
 import {
   compareFeatures,
   effective,
+  isInProgress,
   statusOf,
   type Feature,
   type FeatureGraphNode,
   type FeatureRecord,
   type FeatureState,
   type FeatureStats,
+  type FeatureStatus,
 } from "./feature.ts";
 
 /**
@@ -21,6 +23,32 @@ export function featuresOf(records: Iterable<FeatureRecord>, nowMs: number): Fea
   const isMet = metBy(states);
   // Object.assign on our own fresh object: a copy would cost as much again as making it.
   return states.map((state) => Object.assign(state, { status: statusOf(state, isMet) }));
+}
+
+/** A record and its status, for a question that needs no more of most features. */
+export interface Standing {
+  readonly record: FeatureRecord;
+  readonly status: FeatureStatus;
+}
+
+/** The status of each record at `nowMs`, in the order given; all living records must be among them. */
+export function standingsOf(records: readonly FeatureRecord[], nowMs: number): Standing[] {
+  const states = records.map((record) => ({
+    record,
+    id: record.document.id,
+    passes: record.document.passes === true,
+    inProgress: isInProgress(record, nowMs),
+    dependencies: record.document.dependencies ?? [],
+  }));
+  const isMet = metBy(states);
+  return states.map((state) => ({ record: state.record, status: statusOf(state, isMet) }));
+}
+
+/** Standings as features at `nowMs`, in the order (priority, id, uid). */
+export function featuresAt(standings: readonly Standing[], nowMs: number): Feature[] {
+  return standings
+    .map(({ record, status }) => Object.assign(effective(record, nowMs), { status }))
+    .sort(compareFeatures);
 }
 
 /**
@@ -52,11 +80,6 @@ export function statsOf(features: Iterable<Pick<Feature, "status">>): FeatureSta
 /** The features that can be begun, in the order given. */
 export function readyOf<F extends Pick<Feature, "status">>(features: readonly F[]): F[] {
   return features.filter(({ status }) => status === "ready");
-}
-
-/** The features that wait for others, in the order given. Finished ones and those in progress are none. */
-export function blockedOf<F extends Pick<Feature, "status">>(features: readonly F[]): F[] {
-  return features.filter(({ status }) => status === "blocked");
 }
 
 /** Every feature with what it needs and what needs it, in the order given. */

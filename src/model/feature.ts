@@ -188,6 +188,12 @@ export function hasExpired(record: FeatureRecord, nowMs: number): boolean {
   return lease !== null && Date.parse(lease.expiresAt) <= nowMs;
 }
 
+/** Whether somebody is at it at `nowMs`; what passes is done. */
+export function isInProgress(record: FeatureRecord, nowMs: number): boolean {
+  const { passes, inProgress } = record.document;
+  return passes !== true && inProgress === true && !hasExpired(record, nowMs);
+}
+
 /**
  * A record as it counts at `nowMs`: defaults filled in, dependencies each once, an expired claim
  * gone, and a feature that says both "passes" and "in progress" (after a merge) passing. The
@@ -196,7 +202,7 @@ export function hasExpired(record: FeatureRecord, nowMs: number): boolean {
 export function effective(record: FeatureRecord, nowMs: number): FeatureState {
   const { document } = record;
   const passes = document.passes === true;
-  const inProgress = !passes && document.inProgress === true && !hasExpired(record, nowMs);
+  const inProgress = isInProgress(record, nowMs);
   const createdAt = document.createdAt ?? null;
   const state = {
     id: document.id,

@@ -1,9 +1,17 @@
 /** Features from files and back: how a look is completed, and the one way of a change. */
 
 import { FlowError } from "../errors.ts";
-import { effective, statusOf, uidOf, type Feature, type FeatureRecord } from "../model/feature.ts";
+import {
+  effective,
+  statusOf,
+  uidOf,
+  type Feature,
+  type FeatureRecord,
+  type FeatureStats,
+  type FeatureStatus,
+} from "../model/feature.ts";
 import type { FeatureRef } from "../model/feature-inputs.ts";
-import { featuresOf } from "../model/feature-queries.ts";
+import { featuresAt, featuresOf, standingsOf, statsOf } from "../model/feature-queries.ts";
 import type { Decision, FeatureWorld } from "../model/feature-world.ts";
 import type { Reading, Writing } from "../storage/view.ts";
 import { requireBearable, textsOf, tooLarge } from "./call-size.ts";
@@ -67,6 +75,26 @@ export class FeatureCommits {
       return new FeatureFiles(view, findings).all().map((record) => this.#dated(view, record));
     });
     return featuresOf(records, this.#context.nowMs());
+  }
+
+  /** The living features of one status, in the order (priority, id, uid); only they are copied. */
+  async ofStatus(wanted: FeatureStatus): Promise<Feature[]> {
+    const { storage, findings } = this.#context;
+    const nowMs = this.#context.nowMs();
+    const standings = await storage.read((view) => {
+      storage.refreshLastEvents(view);
+      return standingsOf(new FeatureFiles(view, findings).all(), nowMs)
+        .filter(({ status }) => status === wanted)
+        .map(({ record, status }) => ({ record: this.#dated(view, record), status }));
+    });
+    return featuresAt(standings, nowMs);
+  }
+
+  /** The counts over all living features; neither copies them nor asks the log. */
+  async stats(): Promise<FeatureStats> {
+    const { storage, findings } = this.#context;
+    const records = await storage.read((view) => new FeatureFiles(view, findings).all());
+    return statsOf(standingsOf(records, this.#context.nowMs()));
   }
 
   /** {@link change} of exactly one feature. */

@@ -33,7 +33,7 @@ import {
 } from "../model/feature-dependencies.ts";
 import type { CreateFeatureInput, FeaturePatch, FeatureRef } from "../model/feature-inputs.ts";
 import { pageOf, type FeaturePage, type ListFeaturesOptions } from "../model/feature-page.ts";
-import { blockedOf, graphOf, readyOf, statsOf } from "../model/feature-queries.ts";
+import { graphOf } from "../model/feature-queries.ts";
 import { hintForSeveral, requireRef } from "../model/feature-world.ts";
 import { shown } from "../model/json-values.ts";
 import type { Changes } from "./changes.ts";
@@ -143,17 +143,17 @@ export class Features {
 
   /** The features that can be begun: neither passing nor in progress, every dependency passing. */
   async getReady(): Promise<Feature[]> {
-    return readyOf(await this.#commits.all());
+    return this.#commits.ofStatus("ready");
   }
 
   /** The features that wait for others; finished ones and those in progress are none of them. */
   async getBlocked(): Promise<Feature[]> {
-    return blockedOf(await this.#commits.all());
+    return this.#commits.ofStatus("blocked");
   }
 
   /** Counts; zeros in an empty store. */
   async getStats(): Promise<FeatureStats> {
-    return statsOf(await this.#commits.all());
+    return this.#commits.stats();
   }
 
   /** Every feature with what it needs and what needs it, in the order (priority, id). */

@@ -18,7 +18,7 @@ import { parseArgs } from "node:util";
 import { requirePackages } from "./packages.mjs";
 import { plotOf } from "./plot.mjs";
 import { aboutThisRun, Results } from "./results.mjs";
-import { growthPartOf, markdownOf, readmePartOf, summaryOf } from "./tables.mjs";
+import { growthPartOf, markdownOf, profilePartOf, readmePartOf, summaryOf } from "./tables.mjs";
 
 const WORK = [
   "reads",
@@ -33,6 +33,7 @@ const WORK = [
   "commands",
   "memory",
   "disk",
+  "profile",
 ];
 const ROUNDS = 9;
 const QUICK_ROUNDS = 1;
@@ -96,6 +97,7 @@ async function bench(settings) {
   if (out === import.meta.dirname) {
     showInReadme("speed", readmePartOf(results, about));
     showInReadme("growth", growthPartOf(results, about));
+    showInReadme("profile", profilePartOf(results, about));
   }
   console.log(`Written: results.md, results.json and results.svg in ${out}`);
 }
@@ -106,6 +108,9 @@ function showInReadme(mark, part) {
   const path = join(import.meta.dirname, "../../README.md");
   const text = readFileSync(path, "utf8");
   const [begin, end] = [`<!-- ${mark}:begin -->\n`, `<!-- ${mark}:end -->`];
-  const [from, to] = [text.indexOf(begin) + begin.length, text.indexOf(end)];
-  writeFileSync(path, text.slice(0, from) + part + text.slice(to));
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end, from);
+  if (from < 0 || to < 0)
+    throw new Error(`README.md lacks the marks of ${mark}: it stays as it is`);
+  writeFileSync(path, text.slice(0, from + begin.length) + part + text.slice(to));
 }

@@ -1,4 +1,6 @@
 /** The same work by several, in alternating rounds; and what those need. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -73,7 +75,8 @@ async function callsOf(run, count) {
   return last;
 }
 
-function rotated(list, by) {
+/** The same in an order that turns. */
+export function rotated(list, by) {
   const at = by % list.length;
   return [...list.slice(at), ...list.slice(0, at)];
 }
@@ -90,4 +93,19 @@ export async function inChunks(list, act) {
 /** Throws unless something that was counted is as it must be. */
 export function mustBe(what, is, shall) {
   if (is !== shall) throw new Error(`${what}: ${is} in place of ${shall}; nothing was measured`);
+}
+
+/**
+ * The one message of a process that runs a file of this folder.
+ *
+ * @throws where it ends badly, or without a message
+ */
+export async function answerOf(file, words, options = {}) {
+  const child = fork(join(import.meta.dirname, file), words, options);
+  let answer;
+  child.once("message", (message) => (answer = message));
+  // What it said comes before its channel is known to be closed.
+  const [[code, signal]] = await Promise.all([once(child, "exit"), once(child, "disconnect")]);
+  if (code === 0 && answer !== undefined) return answer;
+  throw new Error(`${file} ${words.join(" ")}: it ended by ${signal ?? code}, without an answer`);
 }

@@ -10,11 +10,11 @@ const COUNT = 1000;
 
 export async function run(results, settings) {
   const { rounds, quick } = settings;
-  const features = plan(COUNT).map((feature) => ({ ...feature, passes: false, inProgress: false }));
+  const features = pendingOf(COUNT);
   const flowStore = await creator("FlowStore", features);
   const contenders = [
     flowStore,
-    await bare(features),
+    bare(features),
     await creator("SQLite FULL", features),
     await creator("lowdb", features),
   ];
@@ -35,6 +35,16 @@ export async function run(results, settings) {
     "durable bulk of bare fs and lowdb",
     "neither is synced; FlowStore's and SQLite's are",
   );
+}
+
+/** With their dependencies, and nobody began. */
+function pendingOf(count) {
+  return plan(count).map((feature) => ({ ...feature, passes: false, inProgress: false }));
+}
+
+/** The same work by one of those who take part. */
+export function bulkBy(name, count) {
+  return name === "bare fs" ? bare(pendingOf(count)) : creator(name, pendingOf(count));
 }
 
 /** A new store each time, with one feature in it; it is opened before the clock starts. */
@@ -63,7 +73,7 @@ async function creator(name, features) {
 }
 
 /** The same files, made by `fs` alone: no log, no sync. */
-async function bare(features) {
+function bare(features) {
   const texts = features.map((feature) => `${JSON.stringify(feature, null, 2)}\n`);
   let folder;
   return {

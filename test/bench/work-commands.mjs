@@ -7,7 +7,8 @@ import { filled, systemOf } from "./systems.mjs";
 
 const GROUP = "command line";
 const SIZE = 1000;
-const MAIN = join(import.meta.dirname, "../../dist/bin/main.cjs");
+/** The program of the command line. */
+export const MAIN = join(import.meta.dirname, "../../dist/bin/main.cjs");
 const SCRIPT = join(import.meta.dirname, "child-sqlite-command.mjs");
 const NODE = "node -e 0";
 
@@ -83,7 +84,7 @@ export async function run(results, settings) {
 }
 
 /** What a process prints; it must end well. */
-function output(args, cwd) {
+export function output(args, cwd) {
   const env = { ...process.env, FLOW_ACTOR: "agent", NO_COLOR: "1" };
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
     cwd,

@@ -1,15 +1,12 @@
 /** 8 processes that claim 1,000 features of one store: how many a second, and how long one waits. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { mustBe } from "./measure.mjs";
+import { crowd } from "./crowd.mjs";
+import { mustBe, rotated } from "./measure.mjs";
 import { plan } from "./plan.mjs";
 import { numberText } from "./results.mjs";
 import { filled, systemOf } from "./systems.mjs";
 
 const GROUP = "many processes";
-const PROCESSES = 8;
+export const PROCESSES = 8;
 const FEATURES = 1000;
 const MAX_ROUNDS = 5;
 const NAMES = ["FlowStore", "SQLite FULL", "SQLite NORMAL", "lockfile loop"];
@@ -18,7 +15,7 @@ export async function run(results, { rounds, quick }) {
   const count = quick ? 100 : FEATURES;
   const races = new Map(NAMES.map((name) => [name, []]));
   for (let round = 0; round < Math.min(rounds, MAX_ROUNDS); round += 1)
-    for (const name of NAMES) races.get(name).push(await race(name, count));
+    for (const name of rotated(NAMES, round)) races.get(name).push(await race(name, count));
   const timesOf = (what) => new Map(NAMES.map((name) => [name, races.get(name).map(what)]));
   results.compare({
     group: GROUP,
@@ -66,12 +63,7 @@ function latencies(races) {
 async function race(name, count) {
   const system = await systemOf(name);
   const folder = await filled(system, plan(count, { fresh: true }));
-  const workers = Array.from({ length: PROCESSES }, (_, n) => begin(name, folder, count, n));
-  await Promise.all(workers.map(({ ready }) => ready));
-  const start = performance.now();
-  for (const { child } of workers) child.stdin.end("go\n");
-  const answers = await Promise.all(workers.map(({ answer }) => answer));
-  const ms = performance.now() - start;
+  const { ms, answers } = await crowd("child-crowd.mjs", wordsOf(name, folder, count));
   const claimed = answers.flatMap(({ ids }) => ids);
   mustBe(`${name}: claims won`, claimed.length, count);
   mustBe(`${name}: features claimed`, new Set(claimed).size, count);
@@ -86,22 +78,8 @@ async function race(name, count) {
   return { ms, claimed: count, p50: at(0.5), p99: at(0.99), max: waits.at(-1), busy };
 }
 
-function begin(name, folder, count, n) {
-  const file = join(import.meta.dirname, "child-crowd.mjs");
-  const child = spawn(process.execPath, [file, name, folder, String(count), `agent-${n}`], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${name}: a process of the crowd ended without an answer`);
-    return JSON.parse(value);
-  };
-  const ready = next();
-  const answer = async () => {
-    await ready;
-    const [told] = await Promise.all([next(), once(child, "exit")]);
-    return told;
-  };
-  return { child, ready, answer: answer() };
+/** What each process of the crowd is told. */
+export function wordsOf(name, folder, count) {
+  const agents = Array.from({ length: PROCESSES }, (_, n) => `agent-${n}`);
+  return agents.map((agent) => [name, folder, String(count), agent]);
 }

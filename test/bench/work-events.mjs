@@ -1,8 +1,5 @@
 /** The log: one event, many in one commit, and reading all of it. */
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
-import { alternate, mustBe, temporaryFolder } from "./measure.mjs";
+import { alternate, answerOf, mustBe, temporaryFolder } from "./measure.mjs";
 import { plan } from "./plan.mjs";
 import { median } from "./results.mjs";
 import { filled, systemOf } from "./systems.mjs";
@@ -92,13 +89,13 @@ async function replay(size, results, settings) {
   folders.set("bare fs", folders.get("FlowStore"));
   if (size <= WORLD_LOCAL_LIMIT) folders.set("world-local", await filledLog("world-local", size));
   const warm = [];
-  const cold = [];
+  const anew = [];
   for (const [name, folder] of folders) {
     const system = await systemOf(name);
     const handle = await system.open(folder);
     const check = (count) => mustBe(`${name}: events`, count, size + earlierOf(name));
     warm.push({ name, handle, act: () => handle.replay(), check });
-    cold.push({ name, ...openingAnew(system, folder), check });
+    anew.push({ name, ...openingAnew(system, folder), check });
   }
   // A million takes long.
   const measured = {
@@ -111,7 +108,7 @@ async function replay(size, results, settings) {
     const main = size === settings.eventSizes.at(-1) ? SQL_STORES : [];
     results.compare({ group: GROUP, work, size, times, goals, main });
   };
-  await compare("open and replay all events", cold);
+  await compare("open and replay all events", anew);
   await compare("replay all events again", warm);
   for (const { handle } of warm) await handle.close();
   await memory(folders, size, results);
@@ -140,7 +137,16 @@ async function memory(folders, size, results) {
   });
 }
 
-async function filledLog(name, size) {
+const logs = new Map();
+
+/** A folder with so many events, one for all who read them. */
+export async function filledLog(name, size) {
+  const key = `${name} ${size}`;
+  if (!logs.has(key)) logs.set(key, await fillLog(name, size));
+  return logs.get(key);
+}
+
+async function fillLog(name, size) {
   const quickest = { FlowStore: "FlowStore relaxed" }[name] ?? name;
   const system = await systemOf(quickest);
   const folder = temporaryFolder();
@@ -154,10 +160,9 @@ async function filledLog(name, size) {
 
 /** MiB of a process of its own. */
 async function memoryOf(name, folder, size) {
-  const child = fork(join(import.meta.dirname, "child-memory.mjs"), [name, folder, "replay"], {
+  const answer = await answerOf("child-memory.mjs", [name, folder, "replay"], {
     execArgv: ["--expose-gc"],
   });
-  const [[answer]] = await Promise.all([once(child, "message"), once(child, "exit")]);
   mustBe(`${name}: events`, answer.done, size + earlierOf(name));
   return [answer.before.rss, answer.most].map((mib) => String(Math.round(mib)));
 }

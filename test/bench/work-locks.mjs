@@ -10,7 +10,7 @@ const GROUP = "locks";
 
 export async function run(results, settings) {
   for (const count of [1, 20]) {
-    const paths = Array.from({ length: count }, (_, n) => `src/file-${n}.ts`);
+    const paths = pathsOf(count);
     const contenders = [await flowStore(paths), await sqlite(paths), packaged(paths), bare(paths)];
     const calls = Math.max(2, Math.round((settings.quick ? 10 : 50) / count));
     const times = await alternate(contenders, { ...settings, calls, lead: 1 });
@@ -24,6 +24,15 @@ export async function run(results, settings) {
     "what proper-lockfile and bare fs do here",
     "an empty folder a path: no modes, no owner, no log, nothing about paths below or above, lost by a power cut",
   );
+}
+
+function pathsOf(count) {
+  return Array.from({ length: count }, (_, n) => `src/file-${n}.ts`);
+}
+
+/** The same work by one of those who take part. */
+export function locksBy(name, count) {
+  return name === "bare fs" ? bare(pathsOf(count)) : flowStore(pathsOf(count));
 }
 
 async function flowStore(paths) {

@@ -1,7 +1,7 @@
 /** One SELECT over a table of rows: what FlowForge asks of its projections, and what people ask. */
 import Database from "better-sqlite3";
 import initSqlJs from "sql.js";
-import { FlowStore, sqlJsEngine } from "../../dist/index.js";
+import { FlowStore, sqlJsEngine } from "./flowstore.mjs";
 import { join } from "node:path";
 import { alternate, mustBe, pause, temporaryFolder } from "./measure.mjs";
 

@@ -76,9 +76,18 @@ function begin(...args) {
   return { child, next: async () => (await lines.next()).value };
 }
 
+/** Of one who is not killed. */
+async function lineOf({ next }) {
+  const line = await next();
+  if (line === undefined) throw new Error("A process ended without an answer");
+  return line;
+}
+
 async function killedAfter(name, folder, run, ms) {
   const { child, next } = begin("steps", name, folder, run, "0");
-  const told = [Number(await next())];
+  const first = await next();
+  if (first === undefined) throw new Error(`${name}: the process that steps ended by itself`);
+  const told = [Number(first)];
   const timer = setTimeout(() => child.kill("SIGKILL"), ms);
   for (let line = await next(); line !== undefined; line = await next()) told.push(Number(line));
   clearTimeout(timer);
@@ -118,9 +127,9 @@ async function twoMakers(name, count) {
   const { folder, handle, run } = await beginRun(name);
   await handle.close();
   const two = [1, 2].map(() => begin("create", name, folder, run, String(count)));
-  for (const one of two) mustBe(`${name}: two makers`, await one.next(), "ready");
+  for (const one of two) mustBe(`${name}: two makers`, await lineOf(one), "ready");
   for (const { child } of two) child.stdin.write("go\n");
-  const made = await Promise.all(two.map(async (one) => Number(await one.next())));
+  const made = await Promise.all(two.map(async (one) => Number(await lineOf(one))));
   return `${made[0] + made[1] - count} of ${count}`;
 }
 

@@ -18,7 +18,7 @@
 import { createLocalWorld } from "@workflow/world-local";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { FlowStore } from "../../dist/index.js";
+import { FlowStore } from "./flowstore.mjs";
 import { temporaryFolder } from "./measure.mjs";
 
 const VERSION = { specVersion: 2 };

@@ -11,7 +11,14 @@ import {
   uidOf,
   type FeatureRecord,
 } from "#src/model/feature.js";
-import { blockedOf, featuresOf, graphOf, readyOf, statsOf } from "#src/model/feature-queries.js";
+import {
+  featuresAt,
+  featuresOf,
+  graphOf,
+  readyOf,
+  standingsOf,
+  statsOf,
+} from "#src/model/feature-queries.js";
 import { areDependenciesSatisfied } from "#src/model/graph.js";
 import { FEATURE_DOCUMENT_KEYS, type FeatureDocument } from "#src/model/schema.js";
 import { featureToTask, taskToFeature } from "#src/model/task-sync.js";
@@ -181,14 +188,14 @@ describe("questions about all features", () => {
         assert.equal(stats.inProgress, features.filter(({ inProgress }) => inProgress).length);
         assert.equal(stats.failing, stats.total - stats.passing - stats.inProgress);
         assert.equal(stats.blocked, count("blocked"));
-        assert.deepEqual(
-          readyOf(features),
-          features.filter(({ status }) => status === "ready"),
-        );
-        assert.deepEqual(
-          blockedOf(features),
-          features.filter(({ status }) => status === "blocked"),
-        );
+        const standings = standingsOf(records, START_MS);
+        assert.deepEqual(statsOf(standings), stats);
+        for (const wanted of ["passing", "in_progress", "ready", "blocked"]) {
+          const some = standings.filter(({ status }) => status === wanted);
+          const same = features.filter(({ status }) => status === wanted);
+          assert.deepEqual(featuresAt(some, START_MS), same);
+          if (wanted === "ready") assert.deepEqual(readyOf(features), same);
+        }
         assert.equal(readyOf(features).length + stats.blocked, stats.failing);
         for (const [at, feature] of features.entries()) {
           const idle = !feature.passes && !feature.inProgress;

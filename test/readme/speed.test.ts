@@ -6,32 +6,55 @@ import { test } from "node:test";
 
 import { README, REPOSITORY } from "./blocks.ts";
 
-const RESULTS = join(REPOSITORY, "test/bench/results.md");
-const [BEGIN, END] = ["<!-- speed:begin -->\n", "<!-- speed:end -->"] as const;
+const RESULTS = readFileSync(join(REPOSITORY, "test/bench/results.md"), "utf8");
 
-/** The paragraphs between two headings. */
+/** What stands between two words. */
 function part(text: string, from: string, to: string): string {
   const start = text.indexOf(from);
-  assert.ok(start >= 0, `results.md lacks ${from}`);
-  return text.slice(start + from.length, text.indexOf(to, start)).trim();
+  assert.ok(start >= 0, `it lacks ${from}`);
+  const end = text.indexOf(to, start + from.length);
+  assert.ok(end >= 0, `it lacks ${to}`);
+  return text.slice(start + from.length, end).trim();
 }
 
+/** What `npm run bench` put between its marks. */
+const shown = (mark: string): string =>
+  part(README, `<!-- ${mark}:begin -->\n`, `<!-- ${mark}:end -->\n`);
+
 test("the growth shown is that of the same run", () => {
-  const [begin, end] = ["<!-- growth:begin -->\n", "<!-- growth:end -->"] as const;
-  const shown = README.slice(README.indexOf(begin) + begin.length, README.indexOf(end));
-  const results = readFileSync(RESULTS, "utf8");
-  assert.equal(shown.trim(), part(results, "## How it grows\n", "\n## "));
+  assert.equal(shown("growth"), part(RESULTS, "## How it grows\n", "\n## "));
+});
+
+test("where the time goes is of the same run", () => {
+  const rows = shown("profile")
+    .split("\n")
+    .filter((line) => line.startsWith("|"));
+  assert.ok(rows.length > 10);
+  for (const row of rows) assert.ok(RESULTS.includes(`${row}\n`), row);
+});
+
+test("for each goal that is missed the reader learns what it would take", () => {
+  const answers = part(README, "<!-- profile:end -->\n", "\n### ");
+  const missed = part(RESULTS, "\n## Goals: ", "\n## ")
+    .split("\n")
+    .filter((line) => line.includes("**missed**"))
+    .map((line) => line.split(" | ")[0]?.replace(/^\| |, beside .*$/g, "") ?? "")
+    .map((title) => title.replace(/ · [\d,]+$/, ""));
+  assert.ok(missed.length > 0);
+  for (const work of missed) assert.ok(answers.includes(`\`${work}\``), work);
 });
 
 test("the speed shown is the last run of the benchmark", () => {
-  const results = readFileSync(RESULTS, "utf8");
-  const shown = README.slice(README.indexOf(BEGIN) + BEGIN.length, README.indexOf(END));
-  const about = results.split("\n\n").find((paragraph) => paragraph.includes(" rounds, ")) ?? "";
+  const speed = shown("speed");
+  const about = RESULTS.split("\n\n").find((paragraph) => paragraph.includes(" rounds, ")) ?? "";
   assert.notEqual(about, "");
-  assert.ok(shown.includes(about), "the machine and the run");
-  const main = part(results, "## The main figures, the slowest first\n", "\n## ");
-  assert.ok(shown.includes(main), "the main figures");
-  assert.ok(shown.includes("(test/bench/results.svg)"), "the plot");
+  assert.ok(speed.includes(about), "the machine and the run");
+  const main = part(RESULTS, "## The main figures, the slowest first\n", "\n## ");
+  assert.ok(speed.includes(main), "the main figures");
+  const slower = /^Of all \d+ comparisons FlowStore is slower in .*$/m.exec(RESULTS)?.[0] ?? "";
+  assert.notEqual(slower, "");
+  assert.ok(speed.includes(`${slower}\n`), "where it is slower, of everything");
+  assert.ok(speed.includes("(test/bench/results.svg)"), "the plot");
   assert.ok(existsSync(join(REPOSITORY, "test/bench/results.svg")));
-  assert.ok(!results.includes("of no use"), "the machine was busy");
+  assert.ok(!RESULTS.includes("of no use"), "the machine was busy");
 });

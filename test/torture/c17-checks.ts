@@ -27,8 +27,10 @@ export const CHANGED_FILES = [
     ...["apply", "judge", "guard", "fence"],
     ...["journal", "journal-files", "journal-lines", "journal-reader", "journal-state"],
     ...["event-lines", "segments", "segment-bytes", "log-writer", "local-log", "open-logs"],
+    ...["segment-files", "packed-lines", "sealed-lines", "log-parts", "last-events", "parts"],
     ...["log-index", "log-reader", "log-readers", "log-scan", "log-tail", "log-twins"],
     ...["indexed-reader", "unnumbered"],
+    ...["index-build", "index-files", "index-keys", "index-part", "index-upkeep"],
   ].map((name) => `storage/${name}`),
 ];
 
@@ -36,9 +38,9 @@ export const CHANGED_FILES = [
 const TESTS = [
   ...inFolder("storage", ["added-names", "defects", "denied", "fence", "fenced", "guard-life"]),
   ...inFolder("storage", ["hand-edits", "journal", "linked-segments", "local-log", "log"]),
-  ...inFolder("storage", ["log-archive", "log-index"]),
+  ...inFolder("storage", ["log-archive", "log-index", "lost-journal", "restarted-log"]),
   ...inFolder("storage", ["older-texts", "orphan", "readers", "remnants", "transactions"]),
-  ...inFolder("storage", ["unconfirmed", "unsynced"]),
+  ...inFolder("storage", ["stuck-log", "unconfirmed", "unsynced"]),
   ...inFolder("features", ["transactions", "history"]),
   ...inFolder("damage", ["acknowledge", "hand-edits", "repair", "segments", "told", "read-only"]),
   ...inFolder("coordination", ["memory", "outputs"]),
