@@ -1,22 +1,24 @@
 /**
- * Weaker engines that only a torture tries: each sync left out, steps that come too early, and rules
+ * Weaker engines beside those of `mutants.ts`: each sync left out, steps that come too early, and rules
  * that the attacks must miss as well as the tests.
  *
  * Three syncs are belts beside braces, so that no state of a disk shows that they are gone: that of
  * a first journal before it gets its name and that of a successor before its seal (a file without
  * a header, and a seal that leads to one, are passed over, and the sync of the first record saves
  * the header), and that of the seal (a successor with a record of its own is found without it).
+ * What the disk is asked for, step by step, shows that they are gone: see `STEP_BY_STEP`.
  * Of the poison and the second copy of a record one is enough, so both are taken out together.
  * That a record names the head that it follows shows in no interleaving: within one file the
  * number says the same. It is for lines of another history, and only `mutants.ts` takes it out.
  */
 
-import { HELPER, POWER, type Check, type Mutant } from "./mutants.ts";
+import { HELPER, POWER, type Check, type Edit, type Mutant } from "./mutants.ts";
 
 const UNSYNCED: Check = [
   "storage/unsynced",
   "beside a path|a path that could|whose sync failed|a sync that fails",
 ];
+const ORDER: Check = ["storage/disk-operations-order", "by "];
 const INTERLEAVINGS: Check = { claim: "C8", goal: 400 };
 const LIVES: Check = { claim: "C2", goal: 4000 };
 
@@ -100,29 +102,71 @@ const LEFT_OUT: readonly Mutant[] = [
   },
 ];
 
-const SWAPPED: readonly Mutant[] = [
+const OK_BEFORE_SYNC: Edit = {
+  file: "storage/journal",
+  search:
+    "this.#writeRecord(handle, line, mine);\n            if (sync)\n                this.#sync(handle);",
+  replacement:
+    'this.#writeRecord(handle, line, mine);\n            handle.write(encodeLine({ kind: "ok", v: JOURNAL_VERSION, n: record.n, id: record.id, synced: sync }));\n            if (sync)\n                this.#sync(handle);',
+};
+
+const APPLY_BEFORE_OK: Edit & { readonly also: readonly Edit[] } = {
+  file: "storage/committer",
+  search: 'journal.acknowledge(record, durability === "full");',
+  replacement:
+    'if (durability !== "relaxed") this.#apply({ record: record.id, byPath: staged });\n            journal.acknowledge(record, durability === "full");',
+  also: [
+    {
+      file: "storage/journal-state",
+      search: "if (n <= this.ok)\n                entries.push(entry);",
+      replacement: "entries.push(entry);",
+    },
+  ],
+};
+
+/** Seen in the order of what the disk is asked for, without a power cut or another process. */
+const STEP_BY_STEP: readonly Mutant[] = [
   {
-    rule: "the sync comes before `ok`",
+    rule: "a first journal is synced before it gets its name",
     file: "storage/journal",
-    search:
-      "this.#writeRecord(handle, line, mine);\n            if (sync)\n                this.#sync(handle);",
-    replacement:
-      'this.#writeRecord(handle, line, mine);\n            handle.write(encodeLine({ kind: "ok", v: JOURNAL_VERSION, n: record.n, id: record.id, synced: sync }));\n            if (sync)\n                this.#sync(handle);',
-    check: HELPER,
+    search: "this.disk.syncFile(temporary);",
+    replacement: "void temporary;",
+    check: ORDER,
   },
   {
+    rule: "a successor is synced before its seal is written",
+    file: "storage/journal",
+    search: "this.disk.syncFile(path);",
+    replacement: "void path;",
+    check: ORDER,
+  },
+  {
+    rule: "a seal is synced before its successor goes on",
+    file: "storage/journal",
+    search: "if (sync && !wasPoisoned)\n            this.#sync(handle);",
+    replacement: "void wasPoisoned;",
+    check: ORDER,
+  },
+  { rule: "the sync comes before `ok`, step by step", ...OK_BEFORE_SYNC, check: ORDER },
+  {
+    rule: "`ok` comes before the files are changed, step by step",
+    ...APPLY_BEFORE_OK,
+    check: ORDER,
+  },
+  {
+    rule: "all other fences are taken down, step by step",
+    file: "storage/fence",
+    search: "if (name === own)",
+    replacement: "if (name !== null)",
+    check: ORDER,
+  },
+];
+
+const SWAPPED: readonly Mutant[] = [
+  { rule: "the sync comes before `ok`", ...OK_BEFORE_SYNC, check: HELPER },
+  {
     rule: "`ok` comes before the files are changed",
-    file: "storage/committer",
-    search: 'journal.acknowledge(record, durability === "full");',
-    replacement:
-      'if (durability !== "relaxed") this.#apply({ record: record.id, byPath: staged });\n            journal.acknowledge(record, durability === "full");',
-    also: [
-      {
-        file: "storage/journal-state",
-        search: "if (n <= this.ok)\n                entries.push(entry);",
-        replacement: "entries.push(entry);",
-      },
-    ],
+    ...APPLY_BEFORE_OK,
     check: INTERLEAVINGS,
   },
   {
@@ -246,5 +290,11 @@ const DAMAGE: readonly Mutant[] = [
   },
 ];
 
-/** Those that only a torture tries. */
-export const MORE_MUTANTS: readonly Mutant[] = [...LEFT_OUT, ...SWAPPED, ...RACES, ...DAMAGE];
+/** Of these the tests try some; a torture tries all. */
+export const MORE_MUTANTS: readonly Mutant[] = [
+  ...STEP_BY_STEP,
+  ...LEFT_OUT,
+  ...SWAPPED,
+  ...RACES,
+  ...DAMAGE,
+];

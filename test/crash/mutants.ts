@@ -42,7 +42,7 @@ const UNCONFIRMED: Check = ["storage/unconfirmed", "a record without its ok"];
 const FOLLOWED: Check = ["storage/unconfirmed", "a record that another one follows"];
 const LOG: Check = ["storage/log", "the segment that a clone writes|numbers"];
 
-/** Those that the tests try each time. */
+/** Of these the tests try some; a torture tries all. */
 export const MUTANTS: readonly Mutant[] = [
   {
     rule: "a record is read back before the caller is answered",

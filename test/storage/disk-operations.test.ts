@@ -34,6 +34,11 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   "claim, alone, until the guard is free":
     "close 1 · create 2 · fstat 4 · list 8 · makeFolder 2 · open 1 · pread 5 · remove 2 · removeFolder 2 · rename 1 · stat 16 · sync 1 · write 4",
   "claim, alone, what follows when idle": "fstat 3 · pread 1 · syncFile 2 · syncFolder 3 · write 1",
+  // Which of the syncs is which: see `disk-operations-order.test.ts`.
+  "create, the first commit of a store":
+    "create 4 · fstat 3 · link 1 · list 11 · makeFolder 8 · open 1 · pread 4 · remove 2 · rename 2 · stat 17 · sync 1 · syncFile 1 · syncFolder 3 · touch 1 · write 3",
+  "create, and the journal goes on in a new file":
+    "close 1 · create 2 · fstat 6 · list 1 · open 1 · pread 10 · readText 2 · remove 1 · rename 1 · stat 17 · sync 3 · syncFile 7 · syncFolder 7 · write 8",
   "getById, within 20 ms": "fstat 2",
   "getById, later": "fstat 2 · stat 4",
   "getById, just opened": "close 1 · fstat 4 · list 4 · open 2 · pread 2 · readText 1 · stat 5",

@@ -39,7 +39,7 @@ class CountedStore {
   stores: StoresOnDisk;
   #ms = START_MS;
 
-  private constructor() {
+  constructor() {
     const now = (): number => this.#ms;
     this.inner = new MemoryDisk({ now });
     this.disk = countingDisk(this.inner);
@@ -146,6 +146,8 @@ export async function countOperations(): Promise<Map<string, Counts>> {
     Promise.all(Array.from({ length: AT_ONCE }, (_, n) => features.claimAndGet(n + 3)));
   counts.set(`${AT_ONCE} claims at once`, await countInABurst(many, FEATURES + AT_ONCE));
   await alone(counts);
+  counts.set("create, the first commit of a store", await countFirst());
+  counts.set("create, and the journal goes on in a new file", await countInABurst(createLong));
   await reads(counts);
   for (const [name, words] of Object.entries(COMMANDS)) {
     counts.set(`flowstore ${name}`, await countCommand(words));
@@ -177,6 +179,18 @@ async function alone(counts: Map<string, Counts>): Promise<void> {
   counts.set("claim, alone, what follows when idle", await store.count(() => store.idle()));
   await store.stores.close();
 }
+
+/** With making the journal, and taking the guard. */
+async function countFirst(): Promise<Counts> {
+  const store = new CountedStore();
+  const counts = await store.count(({ features }) => features.create({ name: "First" }));
+  await store.stores.close();
+  return counts;
+}
+
+/** A journal of so many bytes is long. */
+const LONG = 256 * 1024;
+const createLong: Act = ({ features }) => features.create({ name: "Long", text: "x".repeat(LONG) });
 
 async function reads(counts: Map<string, Counts>): Promise<void> {
   for (const [name, act] of Object.entries(READS)) {

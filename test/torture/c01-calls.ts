@@ -1,5 +1,10 @@
 /** The calls that are killed, what they are tried on, and everything that a store shows. */
+import { appendFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import type { Durability, FlowStore } from "flowstore";
+
+import { encodeLine, JOURNAL_VERSION } from "#src/storage/journal-lines.js";
+import { JOURNAL } from "#src/storage/layout.js";
 
 import { fill } from "../coordination/checkpoint-support.ts";
 import { checkpoint, DEFINITION, execution, timer } from "../workflows/support.ts";
@@ -131,6 +136,16 @@ export const PLANTED: readonly Call[] = [
     act: async (store, tell) => {
       tell("ack");
       await store.features.create({ name: "Late" });
+    },
+  },
+  {
+    name: "planted: leaves what a repair mends",
+    act: async (store) => {
+      const journal = join(store.root, JOURNAL);
+      const [file = ""] = readdirSync(journal);
+      const poison = encodeLine({ kind: "poison", v: JOURNAL_VERSION });
+      appendFileSync(join(journal, file), poison);
+      await store.settings.set("colour", { dark: false });
     },
   },
 ];

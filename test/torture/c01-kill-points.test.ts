@@ -26,13 +26,24 @@ test("what breaks that promise is found", async (context) => {
     context.skip(`NOT RUN: ${missing.join(", ")}`);
     return;
   }
-  const { violations } = await attackCalls(shortTask(context, 8), {
+  const { violations } = await attackCalls(shortTask(context, 12), {
     calls: PLANTED,
     durabilities: ["full"],
   });
   const isFound = (what: RegExp): boolean => violations.some((text) => what.test(text));
   assert.ok(isFound(/two commits.*a reader sees neither/s), violations.join("\n"));
   assert.ok(isFound(/before it is done.*a reader does not see it/s), violations.join("\n"));
+
+  assert.ok(isFound(/a repair mends.*check by a reader: .*"poisoned"/s), violations.join("\n"));
+
+  const late = await attackCalls(shortTask(context, 4), {
+    calls: [callNamed("append to a stream")],
+    durabilities: ["full"],
+    patches: ["lines later"],
+    before: ["write", "fsync"],
+  });
+  const isNamed = late.violations.some((text) => text.includes("not in its log: events/"));
+  assert.ok(isNamed, `lines that are not there yet are unseen: ${late.violations.join("\n")}`);
 
   const torn = await attackCalls(shortTask(context, Infinity), {
     calls: [callNamed("phase")],

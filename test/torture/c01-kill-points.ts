@@ -3,15 +3,16 @@
  * which counts the calls of a real process: all of the call is there or nothing of it, no file is
  * torn, and what was acknowledged is there.
  */
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { FlowStore, type Durability } from "flowstore";
 
+import { JOURNAL } from "#src/storage/layout.js";
 import { documentsIn } from "../coordination/checkpoint-support.ts";
 import { copyOf } from "../crash/copies.ts";
 import type { Scope } from "../at-end.ts";
 import { Child, temporaryFolder } from "../process/store-children.ts";
-import { strangeNames, tornFiles } from "../process/store-files.ts";
+import { filesBelow, strangeNames, tornFiles } from "../process/store-files.ts";
 import { shuffled } from "../process/store-random.ts";
 import { begunCalls, killCommand, straceCommand, type BegunCall } from "../process/store-strace.ts";
 import { inLanes } from "../storage/support.ts";
@@ -157,11 +158,11 @@ async function caseOf(
   names: readonly string[] = KILLED_BEFORE,
 ): Promise<Case> {
   const root = await rootFor(scope, way.call);
-  const seen = await look(root);
+  const seen = (await look(root)).shown;
   const whole = copyOf(root, join(temporaryFolder(scope), ".flow"));
   const trace = join(temporaryFolder(scope), "trace");
   await start(scope, whole, way, straceCommand(trace, names)).done();
-  const after = comparable(await look(whole));
+  const after = comparable((await look(whole)).shown);
   return { ...way, root, before: seen, after, points: pointsIn(begunCalls(trace), whole) };
 }
 
@@ -224,13 +225,23 @@ function isTelling(name: string, text: string, word: string): boolean {
   return name === "write" && text.startsWith("1<") && text.includes(`"${word}\\n"`);
 }
 
-async function look(root: string): Promise<string> {
+/** What a reader sees, who writes nothing: with what `check` says while nobody has mended anything. */
+interface Look {
+  readonly shown: string;
+  readonly findings: readonly string[];
+}
+
+async function look(root: string): Promise<Look> {
   const store = await FlowStore.open(root, { readOnly: true });
   try {
-    return await shownBy(store);
+    return { shown: await shownBy(store), findings: await findingsOf(store) };
   } finally {
     await store.close();
   }
+}
+
+async function findingsOf(store: FlowStore): Promise<string[]> {
+  return (await store.check()).map((finding) => JSON.stringify(finding));
 }
 
 interface Ran {
@@ -271,11 +282,12 @@ async function wrongIn(root: string, one: Case, isAcknowledged: boolean): Promis
   const wrong = [...tornFiles(root)];
   const isBefore = (shown: string): boolean => shown === one.before;
   const isAfter = (shown: string): boolean => comparable(shown) === one.after;
-  const seen = await look(root);
+  const { shown: seen, findings } = await look(root);
+  wrong.push(...findings.map((finding) => `check by a reader: ${finding}`));
   if (!isBefore(seen) && !isAfter(seen))
     wrong.push(`a reader sees neither state: ${oddIn(seen, one)}`);
   if (isAcknowledged && !isAfter(seen)) wrong.push("acknowledged, and a reader does not see it");
-  const documents = JSON.stringify(documentsIn(root));
+  const [documents, lines] = [JSON.stringify(documentsIn(root)), linesIn(root)];
 
   const store = await FlowStore.open(root, { durability: "none" });
   await store.repair();
@@ -285,12 +297,24 @@ async function wrongIn(root: string, one: Case, isAcknowledged: boolean): Promis
   const isInFiles = isAcknowledged && one.durability !== "relaxed";
   if (isInFiles && JSON.stringify(documentsIn(root)) !== documents)
     wrong.push("acknowledged, and not in the files");
-  wrong.push(...(await store.check()).map((finding) => `check: ${JSON.stringify(finding)}`));
+  const added = linesIn(root).filter((line) => !lines.includes(line));
+  if (isInFiles) wrong.push(...added.map((line) => `acknowledged, and not in its log: ${line}`));
+  wrong.push(...(await findingsOf(store)).map((finding) => `check: ${finding}`));
   await store.settings.set("afterwards", 1);
   await store.close();
   const strange = strangeNames(root).filter((path) => !OTHERS.some((known) => known.test(path)));
   wrong.push(...strange.map((path) => `left behind: ${path}`), ...tornFiles(root));
   return wrong;
+}
+
+/** The lines of every log but the journal, each with its file: a last one that still grows is none. */
+function linesIn(root: string): string[] {
+  return filesBelow(root)
+    .filter((path) => path.endsWith(".jsonl") && !path.startsWith(JOURNAL))
+    .flatMap((path) => {
+      const lines = readFileSync(join(root, path), "utf8").split("\n").slice(0, -1);
+      return lines.map((line) => `${path}: ${line}`);
+    });
 }
 
 /** Where a state leaves both that it could be, with what stands there. */

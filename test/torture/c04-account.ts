@@ -2,6 +2,18 @@
 import { KINDS, kindOf } from "./c04-changes.ts";
 import type { Fact, State } from "./c04-state.ts";
 
+/** So often a writer says that it lives. */
+export const PULSE_MS = 5;
+
+/** For how long its loop could not go on between two moments, by when it told that it lives. */
+export function heldUpMs(aliveMs: readonly number[], fromMs: number, toMs: number): number {
+  const signs = aliveMs.filter((ms) => ms > fromMs && ms < toMs);
+  const moments = [fromMs, ...signs.toSorted((a, b) => a - b), toMs];
+  // A timer that is a little late is as good as one in time.
+  const excess = moments.map((ms, k) => ms - (moments[k - 1] ?? ms) - 2 * PULSE_MS);
+  return excess.reduce((sum, ms) => sum + Math.max(0, ms), 0);
+}
+
 /** One change, as its writer told of it; times are of the machine's one clock that never jumps. */
 export interface Tried {
   readonly key: string;
@@ -10,6 +22,8 @@ export interface Tried {
   readonly doneMs: number | null;
   /** What it was acknowledged for. */
   readonly durability: "full" | "relaxed";
+  /** For how long its process was held up from its answer to the cut; see {@link heldUpMs}. */
+  readonly heldUp?: () => number;
 }
 
 /** What is known before the power comes back. */
@@ -19,7 +33,10 @@ export interface Round {
   readonly tried: readonly Tried[];
   /** When the cut began. */
   readonly cutMs: number;
-  /** How long before the cut an answer of `relaxed` may have come to be forgotten; `null`: any time. */
+  /**
+   * How long before the cut an answer of `relaxed` may have come to be forgotten, of a process that
+   * was not held up; `null`: any time.
+   */
   readonly forgetsMs: number | null;
 }
 
@@ -47,7 +64,8 @@ export function judge(
   const lost = done.filter(({ key }) => !there.has(key));
   const age = ({ doneMs }: Tried): number => cutMs - (doneMs ?? cutMs);
   const isLate = (one: Tried): boolean =>
-    one.durability === "full" || (forgetsMs !== null && age(one) > forgetsMs);
+    one.durability === "full" ||
+    (forgetsMs !== null && age(one) - (one.heldUp?.() ?? 0) > forgetsMs);
   const lastBegun = Math.max(
     ...tried.filter(({ key }) => there.has(key)).map(({ begunMs }) => begunMs),
   );
@@ -73,8 +91,10 @@ function nobodyTried(key: string): string {
   return `${key} is there, and nobody tried it`;
 }
 
-function lostLine({ key, durability }: Tried, ageMs: number): string {
-  return `${key} is lost, acknowledged (${durability}) ${ageMs.toFixed(1)} ms before the cut`;
+function lostLine({ key, durability, heldUp: heldUpFor }: Tried, ageMs: number): string {
+  const held = heldUpFor?.() ?? 0;
+  const heldUp = held === 0 ? "" : `, its process held up for ${held.toFixed(1)} ms of them`;
+  return `${key} is lost, acknowledged (${durability}) ${ageMs.toFixed(1)} ms before the cut${heldUp}`;
 }
 
 /** What each change left, and how often. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { judge, type Round, type Tried } from "./c04-account.ts";
+import { heldUpMs, judge, type Round, type Tried } from "./c04-account.ts";
 import { KINDS } from "./c04-changes.ts";
 import { attackFullDisks } from "./c04-full-disks.ts";
 import { cutBaselines, cutStores, powerCuts } from "./c04-power-cuts.ts";
@@ -25,7 +25,7 @@ const relaxed = (one: Tried): Tried => ({ ...one, durability: "relaxed" });
 const CREATE = tried("create.a-1", 10, 20);
 const MOVE = tried("move.a-2", 30, 40);
 const ROUND: Round = {
-  ...{ before: new Set(["note.old-1"]), tried: [CREATE, MOVE], cutMs: 1000, forgetsMs: 250 },
+  ...{ before: new Set(["note.old-1"]), tried: [CREATE, MOVE], cutMs: 1000, forgetsMs: 100 },
 };
 const ALL = [...whole("note.old-1"), ...whole("create.a-1"), ...whole("move.a-2")];
 
@@ -64,6 +64,24 @@ describe("the judge of power cuts", () => {
     assert.deepEqual(found, ["create.a-1 is lost, and a later change is there"]);
     const atOnce = { ...second, begunMs: 905 };
     assert.deepEqual(violations(facts, { tried: [first, atOnce] }), []);
+  });
+
+  test("excuses what relaxed lost by the time that its process was held up, and no more", () => {
+    const facts = ALL.filter(({ key }) => key !== "move.a-2");
+    const lost = relaxed(tried("move.a-2", 790, 800));
+    const seen = (held: number): readonly string[] =>
+      violations(facts, { tried: [CREATE, { ...lost, heldUp: () => held }] });
+    assert.deepEqual(seen(100), []);
+    assert.match(
+      seen(99).join(),
+      /\(relaxed\) 200\.0 ms before the cut, its process held up for 99/,
+    );
+    const pulse = (from: number, to: number): number[] =>
+      Array.from({ length: (to - from) / 5 }, (_, k) => from + 5 * (k + 1));
+    assert.equal(heldUpMs(pulse(800, 1000), 800, 1000), 0);
+    assert.equal(heldUpMs([...pulse(800, 850), ...pulse(900, 1000)], 800, 1000), 45);
+    assert.equal(heldUpMs(pulse(800, 900), 800, 1000), 90, "until the cut, too");
+    assert.equal(heldUpMs([], 800, 1000), 190);
   });
 
   test("sees what was there before, and is lost", () => {

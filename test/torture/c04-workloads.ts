@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FlowStore } from "flowstore";
 import { Child } from "../process/store-children.ts";
-import { judge, type Tried } from "./c04-account.ts";
+import { heldUpMs, judge, type Tried } from "./c04-account.ts";
 import { OPTIONS, prepare } from "./c04-changes.ts";
 import { Crew, NO_SCOPE, type Member } from "./c04-crew.ts";
 import type { Look } from "./c04-look.worker.ts";
@@ -33,7 +33,8 @@ export interface Workload {
 }
 
 /**
- * `full`, `relaxed`: writers of that durability; `both`: of one and the other; `stops`: the same,
+ * `full`: writers of that durability; `relaxed`: one alone, who is not made to sync by others that
+ * want the guard, for long enough to have something to lose; `both`: of one and the other; `stops`: the same,
  * stopped and killed meanwhile; `chaos`: the same with the guard switched off. To lose data are:
  * `unsynced` and `late`, an engine that never syncs and one that does so later, taken for `full`;
  * and `plain`, a loop that replaces files.
@@ -53,11 +54,11 @@ export interface Place {
   readonly random: () => number;
 }
 
-/** What `relaxed` may forget, and what a busy machine may be late. */
+/** What `relaxed` may forget, where its process was not held up. */
 const RELAXED_MS = 100;
-const ROOM_MS = 150;
 const WRITERS = 3;
 const MOST_ANSWERS = 120;
+const MOST_ANSWERS_ALONE = 4000;
 
 export function workload(name: WorkloadName, place: Place): Workload {
   if (name === "plain") return new PlainWorkload(place);
@@ -80,6 +81,10 @@ abstract class CrewWorkload implements Workload {
   protected abstract account(cutMs: number): Promise<Cut>;
   protected abstract member(number: number): Member;
   protected abstract get isRough(): boolean;
+  protected get isAlone(): boolean {
+    return false;
+  }
+
   protected counts(line: string): boolean {
     return line.startsWith("did ");
   }
@@ -88,9 +93,10 @@ abstract class CrewWorkload implements Workload {
     const { random } = this.place;
     const counts = (line: string): boolean => this.counts(line);
     this.crew = new Crew(() => this.member((this.#started += 1)), {
-      ...{ random, isRough: this.isRough, patience: MOST_ANSWERS, counts },
+      ...{ random, isRough: this.isRough, counts },
+      patience: this.isAlone ? MOST_ANSWERS_ALONE : MOST_ANSWERS,
     });
-    await this.crew.workUntilTheCut(WRITERS);
+    await this.crew.workUntilTheCut(this.isAlone ? 1 : WRITERS);
   }
 
   async end(): Promise<void> {
@@ -153,6 +159,10 @@ class StoreWorkload extends CrewWorkload {
     return this.#name === "stops" || this.#name === "chaos";
   }
 
+  protected override get isAlone(): boolean {
+    return this.#name === "relaxed";
+  }
+
   protected member(number: number): Member {
     const all = DURABILITIES[this.#name] ?? [];
     const durability = all[number % all.length] ?? "full";
@@ -169,8 +179,8 @@ class StoreWorkload extends CrewWorkload {
     // Now and then nobody mends it before the next cut but the writers themselves.
     const mend = random() < 0.5 ? ["mend"] : [];
     const { reader, tornBefore, wrong } = await this.ask<Look>("c04-look", project, ...mend);
-    const forgetsMs = this.isRough ? null : RELAXED_MS + ROOM_MS;
-    const tried = this.#tried();
+    const forgetsMs = this.isRough ? null : RELAXED_MS;
+    const tried = this.#tried(cutMs);
     const account = judge({ before: this.#there, tried, cutMs, forgetsMs }, reader);
     this.#there = account.there;
     const errors = this.lines.flatMap((line) => misfortune(line, cutMs));
@@ -183,22 +193,43 @@ class StoreWorkload extends CrewWorkload {
     };
   }
 
-  #tried(): Tried[] {
+  #tried(cutMs: number): Tried[] {
     const tried = new Map<string, Tried>();
+    const alive = this.#alive();
     for (const line of this.lines) {
       const [word = "", key = "", ms = ""] = line.split(" ");
       const before = tried.get(key);
       if (word === "try") {
-        const writer = /\.(w\d+)-/.exec(key)?.[1] ?? "";
-        const isRelaxed = this.#durabilityOf.get(writer) === "relaxed" && this.#name !== "late";
+        const isRelaxed =
+          this.#durabilityOf.get(writerOf(key)) === "relaxed" && this.#name !== "late";
         const durability = isRelaxed ? "relaxed" : "full";
         tried.set(key, { key, begunMs: Number(ms), doneMs: null, durability });
       } else if (word === "did" && before !== undefined) {
-        tried.set(key, { ...before, doneMs: Number(ms) });
+        const signs = alive.get(writerOf(key)) ?? [];
+        const doneMs = Number(ms);
+        tried.set(key, { ...before, doneMs, heldUp: () => heldUpMs(signs, doneMs, cutMs) });
       }
     }
     return [...tried.values()];
   }
+
+  /** When each writer showed that it lives: while calls follow each other, a timer has its turn rarely. */
+  #alive(): Map<string, number[]> {
+    const alive = new Map<string, number[]>();
+    for (const line of this.lines) {
+      const [word = "", name = "", ms = ""] = line.split(" ");
+      const writer = word === "alive" ? name : writerOf(name);
+      const known = alive.get(writer);
+      if (ms === "") continue;
+      if (known === undefined) alive.set(writer, [Number(ms)]);
+      else known.push(Number(ms));
+    }
+    return alive;
+  }
+}
+
+function writerOf(key: string): string {
+  return /\.(w\d+)-/.exec(key)?.[1] ?? "";
 }
 
 /** A failed call is one of the cut, and says so in the store's own words. */

@@ -3,11 +3,13 @@
  * more: `c04-writer.worker.js PROJECT NAME SEED DURABILITY`.
  *
  * Tells `try KEY MS` before each change, `did KEY MS` once it was acknowledged, `none KEY` when
- * there was nothing to do, and `error KEY MS CODE MESSAGE`.
+ * there was nothing to do, and `error KEY MS CODE MESSAGE`. `alive NAME MS` each few ms: where that
+ * is missing the process was not given the processor, waited for the disk, or was at work.
  */
 import { FlowStore, isFlowError, type Durability } from "flowstore";
 import { randomOf } from "../process/store-random.ts";
 import { heard, stopListening, tell } from "../process/store-worker.ts";
+import { PULSE_MS } from "./c04-account.ts";
 import { KINDS, OPTIONS, pickKind, type Writer } from "./c04-changes.ts";
 
 /** Calls at the same time in one process: they share records. */
@@ -70,5 +72,7 @@ async function work(store: FlowStore): Promise<void> {
 void heard().then(() => (isOver = true));
 const store = await open();
 tell("ready");
+const pulse = setInterval(() => tell(`alive ${name} ${now()}`), PULSE_MS);
 if (store !== null) await work(store);
+clearInterval(pulse);
 stopListening();

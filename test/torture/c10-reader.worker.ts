@@ -4,7 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout as after } from "node:timers/promises";
 import { FlowStore } from "flowstore";
 
 import { nodeDisk } from "#src/disk/node-disk.js";
@@ -18,7 +18,8 @@ const [project = "", sight = "plain"] = process.argv.slice(2);
 const root = join(project, ".flow");
 const TELL_EVERY_MS = 200;
 /** Between two chances to hear. */
-const LOOKS = 50;
+const LOOKS = 20;
+const LONGEST_PAUSE_MS = 30;
 const MAX_FAULTS = 5;
 /** Files of the log are longer than others, and looked at so much more rarely, */
 const LOG_EVERY = 20;
@@ -29,6 +30,9 @@ let reads = 0;
 let states = 0;
 let lastState = "";
 const faults = new Set<string>();
+/** Since the last pause. */
+let hasChanged = false;
+const lastTexts = new Map<string, string>();
 let isOver = false;
 void heard().then(() => (isOver = true));
 
@@ -37,8 +41,17 @@ function fault(text: string): void {
 }
 
 function noteState(state: string): void {
-  if (state !== lastState) states += 1;
+  if (state === lastState) return;
+  states += 1;
   lastState = state;
+  hasChanged = true;
+}
+
+function noteText(path: string, text: string): void {
+  if (lastTexts.get(path) === text) return;
+  lastTexts.set(path, text);
+  states += 1;
+  hasChanged = true;
 }
 
 /** Any file, as `cat` shows it: whole, and what somebody wrote. */
@@ -49,6 +62,7 @@ function lookPlain(): void {
     const path = join(root, folder, name);
     const isLog = name.endsWith(".jsonl");
     const text = isLog ? endOf(path) : readFileSync(path, "utf8");
+    noteText(path, text);
     for (const part of isLog ? text.split("\n").slice(0, -1) : [text]) {
       try {
         JSON.parse(part);
@@ -122,7 +136,9 @@ const { look, end } = await lookerFor(sight as Sight);
 tell("ready");
 for (let toldAt = performance.now(); !isOver;) {
   for (let count = 0; count < LOOKS; count += 1) await look();
-  await setImmediate();
+  // Where nothing changes, it is the writers' turn: reads of files at rest show nothing.
+  await (hasChanged ? setImmediate() : after(Math.random() * LONGEST_PAUSE_MS));
+  hasChanged = false;
   if (performance.now() - toldAt < TELL_EVERY_MS) continue;
   toldAt = performance.now();
   tellAll();

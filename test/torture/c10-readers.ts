@@ -17,8 +17,8 @@ export const SETTING = "share";
 const WRITERS = 3;
 /** So many plain reads for each snapshot. */
 const READS_A_SNAPSHOT = 10;
-/** And for each change that was seen: beside writers that do not come to write nothing is shown. */
-const READS_A_STATE = 5000;
+/** And for each commit meanwhile: reads of files that nobody changes show nothing. */
+const READS_A_COMMIT = 100;
 
 /** Who looks how; each has a process of its own. */
 export const SIGHTS = ["plain", "plain", "calls", "engine"] as const;
@@ -27,7 +27,7 @@ export type Sight = (typeof SIGHTS)[number];
 /** What a reader tells now and then: everything since it began. */
 export interface Looked {
   readonly reads: number;
-  /** Different states, one after another. */
+  /** How often something else was seen than the last time. */
   readonly states: number;
   readonly faults: readonly string[];
 }
@@ -45,6 +45,8 @@ export interface Beside {
   readonly writers?: readonly PatchName[];
   /** and of the readers. */
   readonly readers?: readonly PatchName[];
+  /** Who looks. Default: {@link SIGHTS}. */
+  readonly sights?: readonly Sight[];
 }
 
 export async function attackReaders(task: Task, patches: Beside): Promise<Verdict> {
@@ -56,60 +58,66 @@ export async function attackReaders(task: Task, patches: Beside): Promise<Verdic
     { name: "Right", share: SUM / 2, text: "" },
   ]);
   await store.settings.set(SETTING, SUM / 2);
-  const writers = Array.from({ length: WRITERS }, (_, index) =>
-    startWriter(scope, project, task.seed + index, patches.writers),
+  const writers = Array.from(
+    { length: WRITERS },
+    (_, index) => new Writer(scope, project, task.seed + index, patches.writers),
   );
-  const eyes = SIGHTS.map((sight) => new Eye(scope, project, sight, patches.readers));
-  const seen = (): Seen => seenBy(eyes);
-  await Promise.all([...writers, ...eyes.map(({ child }) => child)].map(ready));
+  const eyes = (patches.sights ?? SIGHTS).map(
+    (sight) => new Eye(scope, project, sight, patches.readers),
+  );
+  const seen = (): Seen => seenBy(eyes, writers);
+  await Promise.all([...writers, ...eyes].map(({ child }) => ready(child)));
   const isEnough = (): boolean => {
     const { tried, faults } = seen();
     return tried >= task.goal || performance.now() >= task.deadline || faults.length > 0;
   };
   while (!isEnough()) {
     await Promise.race(eyes.map(({ child }) => child.next((line) => line.startsWith("{"))));
-    const { plain, snapshots } = seen();
-    task.progress(`${plain} plain reads, ${snapshots} snapshots`);
+    const { plain, snapshots, commits } = seen();
+    task.progress(`${plain} plain reads, ${snapshots} snapshots, ${commits} commits`);
   }
   for (const { child } of eyes) child.send("end");
   await Promise.all(eyes.map(({ child }) => child.done()));
-  for (const writer of writers) writer.kill("SIGKILL");
-  await Promise.all(writers.map(({ exited }) => exited));
-  const { tried, plain, snapshots, states, faults } = seen();
-  const commits = (await store.events.query({ type: "moved" })).length;
+  for (const { child } of writers) child.kill("SIGKILL");
+  await Promise.all(writers.map(({ child }) => child.exited));
+  const { tried, plain, snapshots, commits, states, faults } = seen();
   await store.close();
   return {
     tried,
-    unit: "plain reads, and a tenth as many snapshots",
+    unit: "plain reads, and a tenth as many snapshots, and a hundredth as many commits",
     violations: faults,
     notes: [
-      `${plain} plain reads, ${snapshots} snapshots of ${states} states; ` +
-        `${commits} commits of ${WRITERS} writers meanwhile`,
+      `${plain} plain reads and ${snapshots} snapshots beside ${commits} commits of ` +
+        `${WRITERS} writers; ${states.plain} of the plain ones saw another text than the last ` +
+        `look at that file, ${states.others} of the snapshots another state`,
     ],
   };
 }
 
 interface Seen {
-  /** Plain reads, as far as there are snapshots and changes to them. */
+  /** Plain reads, as far as there are snapshots and commits to them. */
   readonly tried: number;
   readonly plain: number;
   readonly snapshots: number;
-  readonly states: number;
+  readonly commits: number;
+  /** How often something else was seen than the last time. */
+  readonly states: { readonly plain: number; readonly others: number };
   readonly faults: readonly string[];
 }
 
-function seenBy(eyes: readonly Eye[]): Seen {
+function seenBy(eyes: readonly Eye[], writers: readonly Writer[]): Seen {
   const sum = (chosen: readonly Eye[], of: "reads" | "states"): number =>
     chosen.reduce((total, { last }) => total + last[of], 0);
   const plain = eyes.filter(({ sight }) => sight === "plain");
   const others = eyes.filter(({ sight }) => sight !== "plain");
   const [reads, snapshots] = [sum(plain, "reads"), sum(others, "reads")];
-  const states = sum(others, "states");
+  const commits = writers.reduce((total, writer) => total + writer.commits, 0);
   return {
-    tried: Math.min(reads, snapshots * READS_A_SNAPSHOT, states * READS_A_STATE),
+    tried: Math.min(reads, snapshots * READS_A_SNAPSHOT, commits * READS_A_COMMIT),
     plain: reads,
     snapshots,
-    states,
+    commits,
+    states: { plain: sum(plain, "states"), others: sum(others, "states") },
     faults: eyes.flatMap(({ sight, last }) => last.faults.map((fault) => `${sight}: ${fault}`)),
   };
 }
@@ -131,14 +139,21 @@ class Eye {
   }
 }
 
-function startWriter(
-  scope: Scope,
-  project: string,
-  seed: number,
-  patches: readonly PatchName[] = [],
-): Child {
-  const tree = patches.length > 0 ? patchedTree(patches) : undefined;
-  return Child.start(scope, "../torture/c10-writer", [project, String(seed)], { tree });
+/** A writer, and how many commits it told of last. */
+class Writer {
+  readonly child: Child;
+  commits = 0;
+
+  constructor(scope: Scope, project: string, seed: number, patches: readonly PatchName[] = []) {
+    const tree = patches.length > 0 ? patchedTree(patches) : undefined;
+    this.child = Child.start(scope, "../torture/c10-writer", [project, String(seed)], {
+      tree,
+      listen: (line) => {
+        const told = /^commits (\d+)$/.exec(line)?.[1];
+        if (told !== undefined) this.commits = Number(told);
+      },
+    });
+  }
 }
 
 async function ready(child: Child): Promise<void> {

@@ -27,9 +27,17 @@ async function move(): Promise<void> {
 }
 
 tell("ready");
+const TELL_EVERY_MS = 200;
+let commits = 0;
+let toldAt = performance.now();
 for (;;) {
   try {
     await store.transaction(move);
+    commits += 1;
+    if (performance.now() - toldAt > TELL_EVERY_MS) {
+      toldAt = performance.now();
+      tell(`commits ${commits}`);
+    }
   } catch (error) {
     // It was stopped, or its time was over: nothing of it was kept.
     if (!isFlowError(error) || !error.retryable) throw error;

@@ -15,7 +15,7 @@ test("clocks that are wrong, and one that is set meanwhile", async (context) => 
     context.skip(`NOT RUN: ${missing.join(", ")}`);
     return;
   }
-  const task = shortTask(context, 30);
+  const task = shortTask(context, 20);
   const parts = [
     await changeUnderClocks(task),
     await contendUnderClocks(task, 700),

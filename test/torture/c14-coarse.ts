@@ -20,10 +20,16 @@ export interface Edits {
   readonly tickMs: number;
   readonly edits: number;
   readonly seed: number;
+  /** `performance.now()` after which no other edit begins. Default: none. */
+  readonly deadline?: number;
 }
 
+/** What one edit takes at the most, on a machine that is not busy. */
+export const MOST_EDIT_MS = 2 * MAX_WAIT_MS + SEEN_AFTER_MS;
+
 /** Edits one document again and again, in place, by a rename, and under a new name. */
-export async function missedEdits({ tickMs, edits, seed }: Edits): Promise<string[]> {
+export async function missedEdits(options: Edits): Promise<string[]> {
+  const { tickMs, edits, seed, deadline = Infinity } = options;
   const root = tempFolder();
   const raw = makeRoot(nodeDisk(root));
   const folder = join(root, FEATURES);
@@ -41,7 +47,7 @@ export async function missedEdits({ tickMs, edits, seed }: Edits): Promise<strin
       writeFileSync(join(folder, name), text);
     },
   };
-  for (let number = 0; number < edits; number += 1) {
+  for (let number = 0; number < edits && performance.now() < deadline; number += 1) {
     const way = pick(random, Object.keys(ways));
     const name = random() < 0.2 ? `${number}.json` : "one.json";
     ways[way]?.(name, `{\n  "n": ${FIRST + number}\n}\n`);

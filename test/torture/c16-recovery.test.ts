@@ -7,6 +7,7 @@ import { test } from "node:test";
 import {
   MAX_NAMES,
   Most,
+  oldTemporaries,
   PENDING,
   RECOVERED_WITHIN_MS,
   recoveryTimes,
@@ -19,10 +20,15 @@ const TRIES = 6;
 
 test(`${PENDING} commits that are not in the files are there soon`, async (context) => {
   const times = await recoveryTimes(context, TRIES);
-  // A machine that is busy with others is no slow recovery: then the time that it worked counts.
-  const quickest = Math.min(...times.flatMap(({ wallMs, cpuMs }) => [wallMs, cpuMs]));
+  // A machine that is busy with others is no slow recovery: the time that it worked counts.
+  const worked = times.map(({ cpuMs }) => cpuMs).toSorted((a, b) => a - b);
   context.diagnostic(times.map(({ wallMs }) => `${wallMs.toFixed(1)} ms`).join(", "));
-  assert.ok(quickest < RECOVERED_WITHIN_MS, `${quickest.toFixed(1)} ms`);
+  const middle = worked[TRIES >> 1] ?? Infinity;
+  assert.ok(middle < RECOVERED_WITHIN_MS, `${worked.map((ms) => ms.toFixed(1)).join(", ")} ms`);
+});
+
+test("temporaries that are older than an hour are gone, and no younger ones", async (context) => {
+  assert.deepEqual(await oldTemporaries(context), []);
 });
 
 test("what killed writers leave does not add up", async (context) => {

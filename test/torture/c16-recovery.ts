@@ -4,8 +4,16 @@
  * does not add up.
  */
 import assert from "node:assert/strict";
-import { readdirSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { FlowStore } from "flowstore";
 
@@ -51,6 +59,7 @@ async function attack(task: Task): Promise<Verdict> {
   const scope = scopeOf(task);
   const recoveries = await recoveryTimes(scope, RECOVERIES);
   const times = recoveries.map(({ wallMs }) => wallMs).toSorted((a, b) => a - b);
+  const old = await oldTemporaries(scope);
   const soaked = await soak(task);
   const at = (share: number): string =>
     `${(times[Math.floor(share * (times.length - 1))] ?? 0).toFixed(1)} ms`;
@@ -61,11 +70,12 @@ async function attack(task: Task): Promise<Verdict> {
   return {
     tried: soaked.kills,
     unit: "seconds with a kill each",
-    violations: [...late, ...soaked.violations],
+    violations: [...late, ...old, ...soaked.violations],
     untried: isTame ? ["kills in the middle of a change"] : [],
     notes: [
       `${PENDING} pending commits are finished, and the next call is answered, after ${at(0)} at ` +
         `the quickest of ${times.length}, ${at(0.5)} in the middle, ${at(1)} at the slowest`,
+      `${TEMPORARIES.length} kinds of temporaries that were older than an hour: ${old.length} left`,
       ...soaked.notes,
     ],
   };
@@ -120,6 +130,51 @@ async function rootWithPending(scope: Scope): Promise<string> {
   assert.equal(journal.pending, PENDING);
   return store.root;
 }
+
+// ---- old temporaries ---------------------------------------------------------------------------
+
+/** So old is what nobody is at work with any more: longer than the hour that is promised. */
+const OLD_MS = 2 * 3_600_000;
+const YOUNG_PART = "local/blobs/still-written";
+/** What killed processes leave, of each kind. */
+const TEMPORARIES = [
+  "local/fence/dead/1",
+  "local/fence/fallen-dead/2",
+  "local/journal/first-dead.tmp",
+  "local/journal/000000000000-dead.jsonl",
+  "local/guard/queue/000000000-dead.json",
+  "local/blobs/left-by-a-kill",
+];
+
+/**
+ * What is there of temporaries that are older than an hour, after a commit that makes the journal
+ * go on in a new file, and a collection of blobs; and that a young part of a blob is still there.
+ */
+export async function oldTemporaries(scope: Scope): Promise<string[]> {
+  const project = temporaryFolder(scope);
+  const setup = await FlowStore.init(project, { durability: "none" });
+  await setup.features.create({ name: "First" });
+  await setup.close();
+  const { root } = setup;
+  for (const path of [...TEMPORARIES, YOUNG_PART]) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), "left by a process that was killed");
+    const atS = (Date.now() - OLD_MS) / 1000;
+    if (path !== YOUNG_PART) utimesSync(join(root, path), atS, atS);
+  }
+  const store = await FlowStore.open(project);
+  await store.features.update(1, { text: "x".repeat(LONG) });
+  await store.blobs.collect();
+  await store.close();
+  const isThere = (path: string): boolean => existsSync(join(root, path));
+  return [
+    ...TEMPORARIES.filter(isThere).map((path) => `${path} is there after ${OLD_MS / 3_600_000} h`),
+    ...(isThere(YOUNG_PART) ? [] : [`${YOUNG_PART} is gone, and may be at work`]),
+  ];
+}
+
+/** A journal of so many bytes goes on in a new file. */
+const LONG = 256 * 1024;
 
 // ---- garbage -----------------------------------------------------------------------------------
 

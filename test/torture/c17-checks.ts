@@ -19,10 +19,11 @@ const MODULES = realpathSync(
   dirname(dirname(createRequire(import.meta.url).resolve("proper-lockfile/package.json"))),
 );
 
-/** Commit, recovery, guard and the readers of logs: compiled files below `dist/`. */
+/** Commit, recovery, guard, transactions, archive, blobs and the readers of logs: compiled files below `dist/`. */
 export const CHANGED_FILES = [
   "disk/exclusive",
   ...[
+    ...["storage", "transaction", "files", "log-archive", "blob-files"],
     ...["committer", "group-commit", "hold", "upkeep", "view", "overlay", "ledger"],
     ...["apply", "judge", "guard", "fence"],
     ...["journal", "journal-files", "journal-lines", "journal-reader", "journal-state"],
@@ -40,10 +41,12 @@ const TESTS = [
   ...inFolder("storage", ["hand-edits", "journal", "linked-segments", "local-log", "log"]),
   ...inFolder("storage", ["log-archive", "log-index", "lost-journal", "restarted-log"]),
   ...inFolder("storage", ["older-texts", "orphan", "readers", "remnants", "transactions"]),
-  ...inFolder("storage", ["stuck-log", "unconfirmed", "unsynced"]),
+  ...inFolder("storage", ["stuck-log", "transaction-look", "unconfirmed", "unsynced"]),
   ...inFolder("features", ["transactions", "history"]),
   ...inFolder("damage", ["acknowledge", "hand-edits", "repair", "segments", "told", "read-only"]),
   ...inFolder("coordination", ["memory", "outputs"]),
+  ...inFolder("blobs", ["blobs"]),
+  "ports/transactions",
   "process/guard",
 ];
 
@@ -94,7 +97,7 @@ export interface Prints {
 }
 
 export function printsOf(tree: string): Prints {
-  const ownFiles = /torture\/c17-/;
+  const ownFiles = /torture\/c17-(?!checks)/;
   return {
     engine: printOf(join(tree, "dist"), (path) => /^(?:storage|disk)\//.test(path)),
     checks: printOf(join(tree, "build/test"), (path) => !ownFiles.test(path)),

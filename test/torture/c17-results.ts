@@ -1,6 +1,7 @@
 /**
  * What became of each mutant, kept in `build/mutation/` so that a run goes on where one before it
- * ended. Who was noticed stays so for the same engine; who was not is tried again when a test changed.
+ * ended. It holds for the same engine and the same checks: a test that was weakened may miss what it
+ * noticed before, and one that was mended notice what it missed.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -47,7 +48,7 @@ export class Results {
   of(change: Change): string | null | undefined {
     const line = this.#lines.get(nameOf(change));
     if (line === undefined) return undefined;
-    return line.by !== null || line.checks === this.#prints.checks ? line.by : undefined;
+    return line.checks === this.#prints.checks ? line.by : undefined;
   }
 
   /** Which check noticed what in an engine like this. */

@@ -45,13 +45,17 @@ interface World {
   readonly results: string;
 }
 
-function tiny(checks: readonly Check[] = [CHECK], results = tempFolder()): World {
+function tiny(
+  checks: readonly Check[] = [CHECK],
+  results = tempFolder(),
+  { print = "checks", checker = CHECKER } = {},
+): World {
   const tree = tempFolder();
   for (const folder of ["dist", "test"]) mkdirSync(join(tree, folder));
   writeFileSync(join(tree, "package.json"), '{"type":"module"}');
   writeFileSync(join(tree, "dist/tiny.js"), ENGINE);
-  writeFileSync(join(tree, "test/tiny.test.js"), CHECKER);
-  const kept = new Results({ engine: "engine", checks: "checks" }, results);
+  writeFileSync(join(tree, "test/tiny.test.js"), checker);
+  const kept = new Results({ engine: "engine", checks: print }, results);
   const run = new MutationRun(new Trials(tree, 1500), kept, ALL, checks);
   return { run, tree, results };
 }
@@ -70,6 +74,33 @@ test("who is noticed and who is not, by the checks that run through the place", 
 
   const nobody = tiny([], results).run;
   assert.equal(await nobody.try(NOTICED), "tiny", "what was found before is not tried again");
+  const weaker = { print: "others", checker: CHECKER.replace("[1, 0]), 1", "[0, 0]), 0") };
+  const other = tiny([CHECK], results, weaker).run;
+  await other.begin(quiet);
+  assert.equal(await other.try(NOTICED), null, "by other checks it is tried again");
+});
+
+/** A check that fails, or does not end, at its so-many-th run; the first is the one without a change. */
+const fickle = (badRuns: string, how: string): string => `import { test } from "node:test";
+import { appendFileSync, readFileSync } from "node:fs";
+await import(new URL("../dist/tiny.js", import.meta.url)).then(({ sum }) => sum([1]));
+appendFileSync("runs", ".");
+const isBad = ${badRuns}.includes(readFileSync("runs", "utf8").length);
+test("by chance", async () => { if (isBad) ${how} });
+`;
+const FAILS = "throw new Error();";
+const HANGS = "await new Promise((resolve) => setTimeout(resolve, 60_000));";
+
+test("what fails once, or hangs without a mutant as well, has noticed nothing", async () => {
+  const tried = async (badRuns: string, how: string): Promise<string | null> => {
+    const { run } = tiny([CHECK], tempFolder(), { checker: fickle(badRuns, how) });
+    assert.deepEqual(await run.begin(quiet), []);
+    return run.try(NOTICED);
+  };
+  assert.equal(await tried("[2]", FAILS), null, "by chance");
+  assert.equal(await tried("[2, 3]", FAILS), "tiny");
+  assert.equal(await tried("[2, 3]", HANGS), null, "the machine is busy");
+  assert.equal(await tried("[2]", HANGS), "tiny");
 });
 
 test("checks that fail by themselves are told, and notice nothing", async () => {

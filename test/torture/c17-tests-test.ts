@@ -91,9 +91,9 @@ export class MutationRun {
   async #noticedBy(mutant: MadeMutant, longestMs: number): Promise<string | null> {
     for (const { check, ms } of this.#inOrder(mutant)) {
       if (ms > longestMs) continue;
-      const passes = await this.#trials.passes(check, mutant, ms);
-      this.#count(check.name, mutant.file, !passes);
-      if (!passes) return check.name;
+      const hasNoticed = await this.#trials.notices(check, mutant, ms);
+      this.#count(check.name, mutant.file, hasNoticed);
+      if (hasNoticed) return check.name;
     }
     return null;
   }
@@ -104,7 +104,7 @@ export class MutationRun {
     const { name, ms } = passing[turn % passing.length] ?? { name: "", ms: 0 };
     const check = this.#checks.find((each) => each.name === name);
     if (check === undefined) return null;
-    return (await this.#trials.passes(check, null, ms)) ? null : name;
+    return (await this.#trials.outcome(check, null, ms)) === "passes" ? null : name;
   }
 
   /** The checks that may notice, the most promising a second first. */

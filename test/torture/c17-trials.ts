@@ -17,6 +17,9 @@ export interface Check {
   readonly words: readonly string[];
 }
 
+/** How a check ended: `hangs` is one that took far longer than it does without a change. */
+export type Outcome = "passes" | "fails" | "hangs";
+
 /** A check on the engine as it is. */
 export interface Baseline {
   readonly name: string;
@@ -73,15 +76,27 @@ export class Trials {
     const folder = join(this.#scratch, "coverage");
     mkdirSync(folder, { recursive: true });
     const started = performance.now();
-    const passes = await this.#run(check, LONGEST_BASELINE_MS, { NODE_V8_COVERAGE: folder });
+    const outcome = await this.#run(check, LONGEST_BASELINE_MS, { NODE_V8_COVERAGE: folder });
+    const passes = outcome === "passes";
     const ms = Math.round(performance.now() - started);
     const seen = passes ? this.#coveredIn(folder, changes) : new Set<number>();
     rmSync(folder, { recursive: true, force: true });
     return { name: check.name, passes, ms, covered: [...seen] };
   }
 
-  /** Whether a check passes with a change. */
-  async passes(check: Check, change: Change | null, usualMs: number): Promise<boolean> {
+  /**
+   * Whether a check notices a change, and not a machine that is busy: what failed must fail once
+   * more, and what took too long must come to its end in that time without the change.
+   */
+  async notices(check: Check, change: Change, usualMs: number): Promise<boolean> {
+    const first = await this.outcome(check, change, usualMs);
+    if (first === "passes") return false;
+    if (first === "fails") return (await this.outcome(check, change, usualMs)) !== "passes";
+    return (await this.outcome(check, null, usualMs)) === "passes";
+  }
+
+  /** How a check ends with a change, or without one. */
+  async outcome(check: Check, change: Change | null, usualMs: number): Promise<Outcome> {
     const limitMs = Math.max(this.#leastPatienceMs, usualMs * PATIENCE);
     if (change === null) return this.#run(check, limitMs);
     const path = this.#pathOf(change.file);
@@ -105,7 +120,7 @@ export class Trials {
     return known;
   }
 
-  async #run(check: Check, limitMs: number, added: NodeJS.ProcessEnv = {}): Promise<boolean> {
+  async #run(check: Check, limitMs: number, added: NodeJS.ProcessEnv = {}): Promise<Outcome> {
     const temporary = join(this.#scratch, "temporary");
     mkdirSync(temporary, { recursive: true });
     const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
@@ -122,23 +137,23 @@ export class Trials {
         ...added,
       },
     });
-    let hasFailed = false;
-    const end = (): void => {
-      hasFailed = true;
+    let ended: Outcome | null = null;
+    const end = (outcome: Outcome): void => {
+      ended ??= outcome;
       endGroup(child.pid);
     };
-    this.#end = end;
-    const timer = setTimeout(end, limitMs);
+    this.#end = () => end("fails");
+    const timer = setTimeout(() => end("hangs"), limitMs);
     let text = "";
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
       text = text.slice(text.lastIndexOf("\n") + 1) + chunk;
-      if (/^\s*not ok/m.test(text)) end();
+      if (/^\s*not ok/m.test(text)) end("fails");
     });
     const code = await new Promise((resolve) => child.on("exit", resolve));
     clearTimeout(timer);
     endGroup(child.pid);
     rmSync(temporary, { recursive: true, force: true, maxRetries: 5 });
-    return code === 0 && !hasFailed;
+    return ended ?? (code === 0 ? "passes" : "fails");
   }
 
   #coveredIn(folder: string, changes: readonly Change[]): Set<number> {

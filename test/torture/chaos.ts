@@ -21,7 +21,7 @@ import { collect } from "./scope.ts";
 export interface Chaos {
   readonly seed: number;
   readonly processes: number;
-  /** Ends when so many changes were acknowledged, */
+  /** Ends when so many changes were acknowledged that count, */
   readonly goal: number;
   /** or at this `performance.now()`. */
   readonly deadline: number;
@@ -39,6 +39,8 @@ export interface Chaos {
 export interface Surroundings {
   readonly prefix?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether a change that is acknowledged now counts towards the goal. Default: each does. */
+  readonly counts?: () => boolean;
 }
 
 /** What befalls a writer at each of its moments: the chance of each, the rest is a short stop. */
@@ -51,6 +53,8 @@ export interface Moods {
 
 export interface ChaosReport {
   readonly acknowledged: number;
+  /** Those of them that count towards the goal. */
+  readonly counted: number;
   readonly violations: readonly string[];
   readonly notes: readonly string[];
   /** How often the guard was taken from a holder that was dead or silent. */
@@ -108,6 +112,7 @@ export async function runChaos(scope: Scope, chaos: Chaos): Promise<ChaosReport>
   await collect(violations, where, () => assert.deepEqual(strangeNames(root), []));
   return {
     acknowledged: told.acknowledged,
+    counted: lane.counted,
     violations,
     notes: [
       `${tally.started} processes, ${chaos.processes} at a time: ${tally.kills} killed, ` +
@@ -133,6 +138,7 @@ class Lanes {
   readonly #told: Told;
   readonly #tally: Tally;
   readonly #random: () => number;
+  counted = 0;
 
   constructor(scope: Scope, chaos: Chaos, project: string, told: Told, tally: Tally) {
     this.#scope = scope;
@@ -145,7 +151,7 @@ class Lanes {
 
   get #isOver(): boolean {
     const { goal, deadline } = this.#chaos;
-    return this.#told.acknowledged >= goal || performance.now() >= deadline;
+    return this.counted >= goal || performance.now() >= deadline;
   }
 
   async run(): Promise<void> {
@@ -172,7 +178,7 @@ class Lanes {
     const { patches = [], writers = {}, surroundings, progress } = this.#chaos;
     this.#tally.started += 1;
     const number = this.#tally.started;
-    const { prefix = [], env = {} } = surroundings?.(this.#random) ?? {};
+    const { prefix = [], env = {}, counts } = surroundings?.(this.#random) ?? {};
     const durability = pick(this.#random, DURABILITIES);
     const options = JSON.stringify(writers);
     progress?.(`${this.#told.acknowledged} changes acknowledged, ${number} processes`);
@@ -184,7 +190,10 @@ class Lanes {
         prefix,
         env,
         tree: patches.length > 0 ? patchedTree(patches) : undefined,
-        listen: (line) => this.#told.hear(line),
+        listen: (line) => {
+          this.#told.hear(line);
+          if (line.startsWith("did ") && counts?.() !== false) this.counted += 1;
+        },
       },
     );
   }

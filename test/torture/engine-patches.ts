@@ -88,6 +88,15 @@ export const PATCHES = {
       replacement: "if (true)",
     },
   ],
+  /** A commit of lines alone is answered from the journal, and brought into its log by the next. */
+  "lines later": [
+    {
+      file: "storage/committer",
+      search: "if (!this.#apply({ record: record.id, byPath: staged }))",
+      replacement: `const isLines = record.changes.every((change) => "append" in change);
+        if (!isLines && !this.#apply({ record: record.id, byPath: staged }))`,
+    },
+  ],
   /** Files are written in their place, in two steps. */
   "in place": [
     {

@@ -83,10 +83,14 @@ export interface Part {
   readonly notes: readonly string[];
 }
 
-/** Clocks for processes at random: an hour late, an hour early, right, or one that is being set. */
+/**
+ * Clocks for processes at random: an hour late, an hour early, right, or one that is being set. What
+ * a process does whose clock is right, for good or for now, counts for nothing.
+ */
 export function clocksOf(clocks: readonly OddClock[]): (random: () => number) => Surroundings {
   return (random) => {
     const clock = clocks[Math.floor(random() * (clocks.length + 1))];
-    return clock === undefined ? {} : { env: clock.env(random() < 0.5) };
+    if (clock === undefined) return { counts: () => false };
+    return { env: clock.env(random() < 0.5), counts: () => clock.offset !== 0 };
   };
 }
