@@ -4,6 +4,7 @@ import type { Finding } from "../finding.ts";
 import { dependenciesOf, isTombstone } from "../model/feature.ts";
 import { findCycles } from "../model/graph.ts";
 import { badLeases, sharedIds } from "../stores/feature-files.ts";
+import { isFault } from "../storage/files.ts";
 import { CLAIMS, FEATURES } from "../storage/layout.ts";
 import { featureFilesOf, repeatedKeyProblems, type FeatureFile, type Sight } from "./sight.ts";
 import { unexplained } from "./unexplained.ts";
@@ -11,9 +12,21 @@ import { unexplained } from "./unexplained.ts";
 /** Every problem of the features. */
 export function findFeatureProblems(sight: Sight): Finding[] {
   const { storage, view } = sight;
-  const leases = storage.disk.stat(CLAIMS)?.isDirectory() === false ? [] : badLeases(view);
+  const leases = storage.disk.stat(CLAIMS)?.isDirectory() === false ? [] : leaseProblems(view);
   if (storage.disk.stat(FEATURES)?.isDirectory() !== true) return leases;
   return [...problemsOfFiles(sight), ...leases];
+}
+
+/** What `badLeases` names cannot be used; of the others a key may stand twice. */
+function leaseProblems(view: Sight["view"]): Finding[] {
+  const bad = badLeases(view);
+  const isBad = (path: string): boolean => bad.some(({ file }) => file === path);
+  const repeated = view
+    .list(CLAIMS)
+    .flatMap((file) =>
+      isFault(file) || isBad(file.path) ? [] : repeatedKeyProblems(file.path, file.text),
+    );
+  return [...bad, ...repeated];
 }
 
 function problemsOfFiles({ view, log }: Sight): Finding[] {

@@ -55,7 +55,8 @@ const POISONED: Finding = {
 };
 
 /** Until the journal goes on in a new file, by its size or by hand. */
-const STAYS = `This is told until the journal goes on in another file, and then this one is kept in ${QUARANTINE}/; or let repair bring the rest into its files, then move ${JOURNAL}/ away while no program uses the store`;
+const TOLD_UNTIL = "This is told until the journal goes on in another file";
+const STAYS = `${TOLD_UNTIL}, and then this one is kept in ${QUARANTINE}/; or let repair bring the rest into its files, then move ${JOURNAL}/ away while no program uses the store`;
 
 /** Whether a name in its folder is of the journal: a file's, or that of one that is being begun. */
 export function isJournalName(disk: Disk, name: string): boolean {
@@ -90,7 +91,7 @@ function problemsOfCurrent({ path, gap, lostSuccessor }: JournalFile): Finding[]
     findings.push({ ...problem(path, "journal-damaged", text), line: gap.line });
   }
   if (lostSuccessor !== null) {
-    const text = `${path} goes on in ${lostSuccessor}, which is not there: what was committed in it counts only as far as it is in its files. ${STAYS}`;
+    const text = `${path} goes on in ${lostSuccessor}, which is not there: what was committed in it counts only as far as it is in its files. ${TOLD_UNTIL}`;
     findings.push(problem(path, "journal-damaged", text));
   }
   return findings;

@@ -6,11 +6,11 @@ import { decodeFeature } from "../stores/feature-decode.ts";
 import { documentsOf } from "../stores/feature-files.ts";
 import { idInName } from "../stores/feature-names.ts";
 import type { IndexedReader } from "../storage/indexed-reader.ts";
-import { repeatedKeys } from "../storage/json-text.ts";
 import { EVENTS, nameOf } from "../storage/layout.ts";
 import type { Storage } from "../storage/storage.ts";
 import { isFault } from "../storage/files.ts";
 import type { Reading, Writing } from "../storage/view.ts";
+import { repeatedKeysWithin } from "./repeated-keys.ts";
 
 export interface Sight {
   readonly storage: Storage;
@@ -61,7 +61,7 @@ export function featureFilesOf(view: Reading | Writing): {
 
 /** Keys that stand twice in a document, as a merge may leave them. */
 export function repeatedKeyProblems(file: string, text: string): Finding[] {
-  return repeatedKeys(text).map((key) => ({
+  return repeatedKeysWithin(text).map((key) => ({
     file,
     rule: "repeated-key",
     severity: "error",

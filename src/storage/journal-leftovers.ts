@@ -9,7 +9,7 @@
  * | sealed: the file that it names took everything over | goes | each kill in a rotation leaves a file for ever |
  * | a sync of it failed, and a file goes on behind its last commit | goes | the same, where a power cut took its seal |
  * | a header alone, of this epoch: the orphan of a seal that lost | goes | the same |
- * | a header that was never finished, or has zeros in it, and nothing behind it | goes | the same after each power cut |
+ * | a part of a header, of no other epoch, and nothing behind it | goes | the same after each power cut |
  * | commits and no seal, as a tool leaves them that syncs folders | is kept aside | what was acknowledged is deleted unseen |
  * | a header that says nothing any more, or of another epoch | is kept aside | the same, when a disk flips a bit |
  * | sealed, and a commit that was on the disk is gone from it | is kept aside | the commits behind the gap go with it |
@@ -78,7 +78,7 @@ function isSpent(bytes: Buffer, path: string, successor: JournalHeader): boolean
 class ClosedFile extends JournalState {
   #lines = 0;
   #valid = 0;
-  #hasZeros = false;
+  #text = "";
 
   constructor() {
     super(NOBODY, "");
@@ -86,7 +86,7 @@ class ClosedFile extends JournalState {
 
   /** @throws FlowError of a line that a newer version wrote. */
   read(bytes: Buffer, path: string): void {
-    this.#hasZeros = bytes.includes(0);
+    this.#text = bytes.toString("latin1");
     const each = (line: Buffer): void => {
       this.#lines += 1;
       this.#takeLine(line, path);
@@ -102,8 +102,15 @@ class ClosedFile extends JournalState {
     this.take(line, () => false);
   }
 
+  /** A part of a header, as a kill or a power cut leaves it of a file that nobody came to go on in. */
+  #isUnfinished(epoch: string): boolean {
+    const isPart = this.#lines === 0 || this.#text.includes("\0");
+    const [, named = epoch] = /"epoch":"(\w+)"/.exec(this.#text) ?? [];
+    return isPart && named === epoch;
+  }
+
   isSpent(successor: JournalHeader): boolean {
-    if (this.header === null) return this.#valid === 0 && (this.#lines === 0 || this.#hasZeros);
+    if (this.header === null) return this.#valid === 0 && this.#isUnfinished(successor.epoch);
     if (this.sealedBy !== null) return !this.lacksCommits;
     if (this.header.epoch !== successor.epoch) return false;
     // Nobody goes on in it, and its seal could not be synced.

@@ -45,17 +45,6 @@ export function patchJson(
   return patched;
 }
 
-/** Keys that stand more than once in the outermost object of `text`. */
-export function repeatedKeys(text: string): string[] {
-  const seen = new Set<string>();
-  const repeated = new Set<string>();
-  for (const { key } of scanObject(text).members) {
-    if (seen.has(key)) repeated.add(key);
-    seen.add(key);
-  }
-  return [...repeated];
-}
-
 function setMember(text: string, key: string, value: unknown, order: readonly string[]): string {
   const object = scanObject(text);
   const newline = `${endOfLine(text)}${indentOf(text, object)}`;

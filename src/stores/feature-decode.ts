@@ -1,5 +1,6 @@
 /** Reading the text of a feature's file and of a lease: what it says, or why it cannot be used. */
 
+import { MAX_DOCUMENT_DEPTH, nestsDeeperThan } from "../model/json-values.ts";
 import type { Lease } from "../model/feature.ts";
 import {
   explainFeatureDocument,
@@ -61,6 +62,7 @@ export function decodeLease(text: string): Lease {
     typeof value.agent === "string" &&
     typeof value.at === "string" &&
     typeof value.expiresAt === "string" &&
-    !Number.isNaN(Date.parse(value.expiresAt));
+    !Number.isNaN(Date.parse(value.expiresAt)) &&
+    !nestsDeeperThan(value, MAX_DOCUMENT_DEPTH);
   return isLease ? (value as Lease) : BAD_LEASE;
 }

@@ -36,6 +36,8 @@ export interface Case {
   readonly backup?: readonly string[];
   /** Files whose bytes a commit replaces that was under way: those are not looked for. */
   readonly replaced?: readonly string[];
+  /** Files of the journal with a finding that hold nothing which is not in the one that goes on. */
+  readonly spent?: readonly string[];
   /** What readers show after it, where that is another. */
   readonly after?: {
     readonly gone?: readonly string[];

@@ -4,7 +4,8 @@ import { describe, test } from "node:test";
 
 import fc from "fast-check";
 
-import { formatJson, patchJson, repeatedKeys, syntaxErrorAt } from "#src/storage/json-text.js";
+import { repeatedKeysWithin } from "#src/check/repeated-keys.js";
+import { formatJson, patchJson, syntaxErrorAt } from "#src/storage/json-text.js";
 
 const RUNS = 300;
 
@@ -166,19 +167,24 @@ describe("patchJson", () => {
 
   test("of a key that stands twice the last one counts and is set; removed, both go", () => {
     const text = '{"a": 1, "b": 2, "a": 3}';
-    assert.deepEqual(repeatedKeys(text), ["a"]);
+    assert.deepEqual(repeatedKeysWithin(text), ["a"]);
     assert.equal(patchJson(text, new Map([["a", 4]]), [], []), '{"a": 1, "b": 2, "a": 4}');
     assert.deepEqual(JSON.parse(patchJson(text, new Map(), ["a"], [])), { b: 2 });
     assert.deepEqual(JSON.parse(patchJson(text, new Map(), ["a", "b"], [])), {});
-    assert.deepEqual(repeatedKeys('{"\\u0061": 1, "a": {"b": 1, "b": 2}}'), ["a"]);
-    assert.deepEqual(repeatedKeys('{"__proto__": 1, "constructor": 2}'), []);
+    assert.deepEqual(repeatedKeysWithin('{"\\u0061": 1, "a": {"b": 1, "b": 2}}'), ["a", "b"]);
+    assert.deepEqual(repeatedKeysWithin('{"__proto__": 1, "constructor": 2}'), []);
   });
 
   test("a value that nests 100,000 levels deep is passed over without recursion", () => {
     const deep = `${'{"a":['.repeat(50_000)}${"]}".repeat(50_000)}`;
     const text = `{\n  "deep": ${deep},\n  "b": 1\n}\n`;
     assert.equal(patchJson(text, new Map([["b", 2]]), [], []), text.replace('"b": 1', '"b": 2'));
-    assert.deepEqual(repeatedKeys(text), []);
+    assert.deepEqual(repeatedKeysWithin(text), []);
+  });
+
+  test("a key that stands twice is found behind a text of very many escapes", () => {
+    const long = JSON.stringify('"'.repeat(3_000_000));
+    assert.deepEqual(repeatedKeysWithin(`{"a": ${long}, "b": 1, "b": 2}`), ["b"]);
   });
 });
 

@@ -27,11 +27,16 @@ export function* cutsOf(
   const seen = new Set<string>();
   for (const state of disk.crashStates({ seed, isWanted })) {
     const due = commits.filter(({ to }) => to !== null && to <= state.at).length;
-    const key = `${digestOf(state.disk)} ${due}`;
-    if (seen.has(key)) continue;
-    seen.add(key);
-    yield state;
+    if (isNew(seen, state, due)) yield state;
   }
+}
+
+/** Whether no state was like this one in all that is on the disk and in what must be there. */
+export function isNew(seen: Set<string>, { disk }: CrashState, due: number | string): boolean {
+  const key = `${digestOf(disk)} ${due}`;
+  if (seen.has(key)) return false;
+  seen.add(key);
+  return true;
 }
 
 function digestOf(disk: MemoryDisk): string {
@@ -42,7 +47,7 @@ function digestOf(disk: MemoryDisk): string {
 
 /** In which way what a power cut left does not hold; empty when it does. */
 export async function judgeCut(
-  chapter: Chapter,
+  chapter: Pick<Chapter, "commits" | "durable" | "order">,
   state: CrashState,
   depth: Depth,
 ): Promise<string[]> {
@@ -71,7 +76,10 @@ export async function judgeCut(
 }
 
 /** Whole commits in order: where one of those that came to stay is, all before it are. */
-function outOfOrder(tags: readonly string[], { order, commits }: Chapter): string[] {
+function outOfOrder(
+  tags: readonly string[],
+  { order, commits }: Pick<Chapter, "order" | "commits">,
+): string[] {
   const kept = new Set(commits.flatMap(({ tag, fate }) => (fate === "kept" ? [tag] : [])));
   const own = tags.filter((tag) => kept.has(tag));
   const expected = order.filter((tag) => kept.has(tag)).slice(0, own.length);

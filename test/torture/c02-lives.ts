@@ -3,7 +3,7 @@
  * stopped, killed and met by failing operations; and between two boots a power cut.
  */
 import { seededRandom, type CrashOptions } from "#src/disk/power-cut.js";
-import { MemoryDisk } from "#src/disk/memory-disk.js";
+import { MemoryDisk, type CrashState } from "#src/disk/memory-disk.js";
 import { commitsOf, shownOf, tagsOf, type ToldCommit } from "../crash/kept-commits.ts";
 import { look } from "../crash/rebooted.ts";
 import { judge, stateAfter } from "./c08-judge.ts";
@@ -11,6 +11,7 @@ import type { Failure } from "./simulation-mailbox.ts";
 import type { Change, Writer } from "./simulation-programs.ts";
 import { Beginning, type Simulation } from "./simulation.ts";
 import type { Director, Plan, Scene } from "./simulation-run.ts";
+import { judgeCut } from "./c02-cuts.ts";
 import { EPOCH_MS } from "./simulation-time.ts";
 
 export const LIFE_THREADS = 3;
@@ -26,8 +27,10 @@ export interface Chapter {
   readonly order: readonly string[];
   /** Those that are durable when they are answered. */
   readonly durable: ReadonlySet<string>;
-  /** How the run itself did not hold. */
+  /** How the run itself did not hold, and what the cut left that the next boot goes on from. */
   readonly problems: readonly string[];
+  /** Whether another boot goes on from a cut of it, which is judged. */
+  readonly goesOn: boolean;
   readonly steps: number;
   /** The time at its end. */
   readonly endMs: number;
@@ -169,19 +172,38 @@ export async function live(simulation: Simulation, seed: number): Promise<Chapte
       name: `t${boot}`,
       fromMs: (chapters.at(-1)?.endMs ?? 0) + OFF_MS,
     });
-    chapters.push(chapter);
+    if (boot === boots) {
+      chapters.push(chapter);
+      break;
+    }
     const { operations } = chapter.disk;
     const at = Math.floor(operations * (0.3 + 0.7 * chance.random()));
-    disk = chapter.disk.crash(chance.pick(["nothing", "all", "random", "random"]), {
-      at,
-      random: chance.random,
-    });
+    const variant = chance.pick(["nothing", "all", "random", "random"] as const);
+    disk = chapter.disk.crash(variant, { at, random: chance.random });
+    const judged = await withCut(chapter, { at, variant, disk });
+    chapters.push(judged);
+    // What does not open, or not rightly, is no beginning of anything.
+    if (judged.problems.length > 0) break;
     const left = tagsOf(shownOf(await look(disk, "another boot")));
     before = chapter.commits
       .filter(({ tag }) => left.includes(tag))
       .map((commit) => ({ ...commit, from: -2, to: -1, fate: "kept" }));
   }
   return chapters;
+}
+
+/** With what did not hold of the cut that the next boot goes on from: that must not hide it. */
+async function withCut(chapter: Chapter, { at, variant, disk }: CrashState): Promise<Chapter> {
+  // Judging writes.
+  const copy = new MemoryDisk({ now: () => EPOCH_MS }, disk.beginning());
+  const found = await judgeCut(
+    chapter,
+    { at, variant, disk: copy },
+    { oneMore: true, again: false },
+  );
+  const where = `the next boot's beginning, cut at ${at} by ${variant}`;
+  const problems = found.map((problem) => `${where}: ${problem}`);
+  return { ...chapter, problems: [...chapter.problems, ...problems], goesOn: true };
 }
 
 interface ChapterStart {
@@ -223,6 +245,7 @@ async function chapterOf(
     order,
     durable,
     problems,
+    goesOn: false,
     steps: outcome.steps,
     endMs: outcome.nowMs,
   };

@@ -6,6 +6,7 @@ import type { Durability } from "#src/storage/storage.js";
 import { booted, hurried, named } from "../crash/rebooted.ts";
 import type { Pains, Tally } from "../crash/power-attacks.ts";
 import { inLanes } from "../storage/support.ts";
+import { isNew } from "./c02-cuts.ts";
 import { prepare, PUBLIC_CALLS, type PublicCall } from "./public-calls.ts";
 import { everythingIn, makeStoreRoot, StoresOnDisk } from "./stores-on-disk.ts";
 
@@ -64,14 +65,22 @@ async function workload({
   return { disk, steps };
 }
 
+/** The first and the last step that what is seen may be of; `relaxed`: the last moments may go. */
+function boundsOf(
+  steps: readonly Step[],
+  at: number,
+  durability: Durability = "full",
+): [least: number, most: number] {
+  const least = durability === "full" ? steps.findLastIndex(({ to }) => to <= at) : 0;
+  return [least, steps.findLastIndex(({ from }) => from <= at)];
+}
+
 async function tryCut(
   steps: readonly Step[],
   { at, disk }: CrashState,
-  durability: Durability = "full",
+  durability: Durability | undefined,
 ): Promise<void> {
-  // The last moments may go, whole calls of them.
-  const least = durability === "full" ? steps.findLastIndex(({ to }) => to <= at) : 0;
-  const most = steps.findLastIndex(({ from }) => from <= at);
+  const [least, most] = boundsOf(steps, at, durability);
   const seen = await lookAt(disk, "boot-2");
   const place = steps.slice(least, most + 1).find(({ shown }) => shown === seen);
   const between = `${steps[least]?.name} and ${steps[most]?.name}`;
@@ -99,8 +108,10 @@ export async function attackStores(
   const { disk, steps } = await workload(scope);
   const begun = steps[0]?.to ?? 0;
   let disks = 0;
+  const seen = new Set<string>();
   function* cases(): Generator<() => Promise<void>> {
     for (const state of disk.crashStates({ from: begun, seed, randoms, isWanted })) {
+      if (!isNew(seen, state, boundsOf(steps, state.at, scope.durability).join(" "))) continue;
       if (!goesOn()) return;
       disks += 1;
       yield () => named(state, () => tryCut(steps, state, scope.durability));

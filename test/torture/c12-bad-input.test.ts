@@ -7,7 +7,8 @@ import { crc32 } from "node:zlib";
 
 import { FRESH_MS, makeStore, pass, refused } from "../features/support.ts";
 import { attackTrees, type Plant } from "./c12-bad-input.ts";
-import { badLines, isUnusable, lost, unreported } from "./c12-judge.ts";
+import { badLines, isUnusable, lost, Shown, unplaced, unreported } from "./c12-judge.ts";
+import { wrongIn } from "./c12-rules.ts";
 import { shortTask } from "./short-task.ts";
 
 const TREES = 80;
@@ -112,6 +113,62 @@ test("the judge knows what of a journal must be named", () => {
     assert.equal(untold(text), 0, text);
   for (const text of ["", "\0\0", record + ok, header + ok, header.slice(0, -3) + record])
     assert.equal(untold(text), 1, text);
+});
+
+test("the judge knows what of a readable document must be named", () => {
+  const wrong = (path: string, text: string): boolean => wrongIn(path, text) !== null;
+  const good = '{"id": 1, "name": "a", "claim": {"agent": "ann", "at": "now"}, "__proto__": 1}';
+  assert.equal(wrong("features/1-a-x.json", good), false);
+  assert.equal(wrong("features/2-a-x.json", good), true);
+  for (const [from, to] of [
+    ['"a"', "1e999"],
+    ['"id": 1, ', ""],
+    ["{", '{"name": 1, '],
+    ['"at"', '"agent": 1, "at"'],
+    ['"ann"', "null"],
+    ["1}", `${"[".repeat(1000)}${"]".repeat(1000)}}`],
+  ] as const) {
+    assert.equal(wrong("features/1-a-x.json", good.replace(from, to)), true, to.slice(0, 20));
+  }
+  assert.equal(wrong("settings/a.json", '{"key": "b", "value": 1}'), true);
+});
+
+test("what is not shown is not excused by another damage of its kind", () => {
+  const bytes = Buffer.from('{"a":1}');
+  const names = ["a", "b"];
+  const own = names.map((name) => [`settings/${name}.json`, [`setting ${name}`]] as const);
+  const shown = new Shown(["setting a", "setting b"], new Map(own));
+  const changes = names.map((name) => ({ path: `settings/${name}.json`, bytes }));
+  const error = {
+    file: "settings/a.json",
+    rule: "schema",
+    severity: "error",
+    message: "",
+  } as const;
+  assert.equal(shown.silent(changes, [], [error]).length, 1);
+  assert.equal(shown.silent(changes, ["setting b"], [error]).length, 0);
+  assert.equal(unplaced(changes, [{ ...error, rule: "not-json" }]).length, 1);
+  assert.equal(unplaced(changes, [{ ...error, rule: "not-json", line: 1 }]).length, 0);
+});
+
+test("a key that stands twice is named at any depth, and in a lease", async (context) => {
+  const store = await makeStore(context);
+  const { uid } = await store.features.create({ name: "a" });
+  await store.features.claimAndGet(1, { agent: "ann", leaseMs: 60_000 });
+  const files = [
+    `features/${readdirSync(join(store.root, "features"))[0]}`,
+    `local/claims/${uid.toLowerCase()}.json`,
+  ];
+  for (const file of files) {
+    const path = join(store.root, file);
+    writeFileSync(path, readFileSync(path, "utf8").replace('"agent"', '"agent": "bob", "agent"'));
+  }
+  await pass(FRESH_MS);
+  const named = (await store.check()).map(({ file, rule }) => `${file} ${rule}`);
+  assert.deepEqual(
+    named.toSorted(),
+    files.map((file) => `${file} repeated-key`),
+  );
 });
 
 test("a text that no file can be named after is named, and breaks no list", async (context) => {

@@ -20,6 +20,7 @@ import {
   isUnusable,
   lost,
   Shown,
+  unplaced,
   unreported,
 } from "./c12-judge.ts";
 import { OVERWRITES, READS } from "./c12-calls.ts";
@@ -117,7 +118,8 @@ class OneTree {
       await this.#repair(planted);
       await this.#call("close", () => planted.close());
     }
-    for (const path of lost(before, this.#world.contents())) {
+    await this.#writeAnew();
+    for (const path of lost(before, this.#world.contents(), this.#changes)) {
       this.#wrong.push(`the bytes of ${path} are gone`);
     }
     return this.#wrong;
@@ -152,6 +154,7 @@ class OneTree {
       return;
     }
     this.#wrong.push(...unreported(this.#changes, findings));
+    this.#wrong.push(...unplaced(this.#changes, findings));
     this.#wrong.push(...this.#shown.silent(this.#changes, shown, findings));
     this.#wrong.push(...this.#missing(shown).map((line) => `not shown any more: ${line}`));
     await this.#seeEvents(store, intact, findings);
@@ -209,6 +212,19 @@ class OneTree {
       return store.settings.get("torture");
     });
     if (written !== 1) this.#wrong.push("nothing else can be written");
+  }
+
+  /** What is damaged must outlive the next program that writes. */
+  async #writeAnew(): Promise<void> {
+    const opened = await this.#call("open anew", () => this.#world.open());
+    if (opened === null) return;
+    // So many that the journal goes on in a new file, with numbers above those of a damaged one.
+    const isHurt = this.#changes.some(({ path }) => JOURNAL_FILE.test(path));
+    for (let count = isHurt ? 45 : 1; count > 0; count -= 1) {
+      const text = `${isHurt ? "x".repeat(8000) : ""}${count}`;
+      await this.#call("write anew", () => opened.store.settings.set("torture", text));
+    }
+    await this.#call("close anew", () => opened.close());
   }
 
   async #repair({ store, check, repair }: Opened): Promise<void> {

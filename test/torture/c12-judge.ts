@@ -9,6 +9,7 @@ import type { Finding } from "flowstore";
 
 import { without } from "../damage/corpus-view.ts";
 import type { Change, Files } from "./c12-damages.ts";
+import { wrongIn, wrongInOutput, wrongInSegment } from "./c12-rules.ts";
 
 /** What is damaged there is made anew, and nobody misses anything. */
 const CACHE = /^local\/(?:cache|scout-cache)\//;
@@ -18,7 +19,8 @@ const isDocument = (path: string): boolean =>
 const isSegment = (path: string): boolean =>
   /^(?:events|local\/lock-log)\/[^/]*\.jsonl$/.test(path);
 const isJournal = (path: string): boolean => /^local\/journal\/\d[^/]*\.jsonl$/.test(path);
-/** The engine's own: nothing that anybody told it. */
+const JOURNAL_KEPT = /^local\/(?:journal|quarantine)\//;
+/** The engine's own: nothing that anybody told it; but what is damaged of a journal is kept. */
 const ENGINE = /^local\/(?:journal|guard|fence|cache)\//;
 
 /** A file in which nothing can be read, whatever is expected in it. */
@@ -142,7 +144,11 @@ export function unreported(changes: readonly Change[], findings: readonly Findin
     if (isSegment(path)) {
       const told = new Set(about.map(({ line }) => line));
       const untold = badLines(path, bytes).filter((line) => !told.has(line));
-      return untold.map((line) => `nothing is said of ${path}, line ${line}`);
+      const wrong = path.startsWith("events/") ? wrongInSegment(bytes) : null;
+      return [
+        ...untold.map((line) => `nothing is said of ${path}, line ${line}`),
+        ...(wrong !== null && about.length === 0 ? [`nothing is said of ${path}: ${wrong}`] : []),
+      ];
     }
     if (isJournal(path) && isJournalHurt(bytes) && !hasErrorIn(about))
       return [`nothing is said of ${path}, of which a part is gone`];
@@ -151,7 +157,24 @@ export function unreported(changes: readonly Change[], findings: readonly Findin
     const told = isCopy
       ? findings.filter(({ file }) => `${file}/`.startsWith(folderOf(path)))
       : about;
-    return isUnusable(path, bytes) && !hasErrorIn(told) ? [`nothing is said of ${path}`] : [];
+    if (isUnusable(path, bytes)) return hasErrorIn(told) ? [] : [`nothing is said of ${path}`];
+    const wrong = wrongInFile(path, bytes);
+    return wrong === null || told.length > 0 ? [] : [`nothing is said of ${path}: ${wrong}`];
+  });
+}
+
+function wrongInFile(path: string, bytes: Buffer): string | null {
+  if (path.startsWith("outputs/")) return wrongInOutput(bytes);
+  return isDocument(path) ? wrongIn(path, bytes.toString("utf8")) : null;
+}
+
+/** Findings that ought to name a line, and do not: an empty file has none. */
+export function unplaced(changes: readonly Change[], findings: readonly Finding[]): string[] {
+  return findings.flatMap(({ file, rule, line }) => {
+    const change = changes.find(({ path }) => path === file);
+    const isEmpty = change !== undefined && "bytes" in change && change.bytes?.length === 0;
+    const isDue = rule === "not-json" && !isEmpty;
+    return isDue && line === undefined ? [`${file} is said to be no JSON, and no line`] : [];
   });
 }
 
@@ -196,28 +219,38 @@ export class Shown {
     );
   }
 
-  /** Documents that are neither shown nor said to be damaged. */
+  /** Kinds of which more documents are not shown than are gone, or said to be damaged. */
   silent(
     changes: readonly Change[],
     now: readonly string[],
     findings: readonly Finding[],
   ): string[] {
-    return [...this.#own].flatMap(([file, lines]) => {
+    const explained = new Map<string, string[]>();
+    for (const [file, [line = ""]] of this.#own) {
       const change = changes.find(({ path }) => covers(path, file));
-      const isJson = isDocument(file) && change !== undefined && "bytes" in change;
-      if (!isJson || change.bytes === null || isTombstone(change.bytes)) return [];
-      const [line] = lines;
-      if (line === undefined || !COUNTED.test(line)) return [];
+      if (change === undefined || !COUNTED.test(line)) continue;
+      const isTold = findings.some(
+        (one) => one.severity === "error" && (covers(change.path, one.file) || isPartOf(file, one)),
+      );
+      const isGone =
+        "bytes" in change && (change.bytes === null || isTombstone(change.bytes)) ? true : isTold;
       const kind = kindOf(line);
+      const files = explained.get(kind) ?? [];
+      explained.set(kind, isGone ? [...files, file] : files);
+    }
+    return [...explained].flatMap(([kind, files]) => {
       const counted = (all: readonly string[]): number =>
         all.filter((one) => kindOf(one) === kind).length;
-      if (counted(now) >= counted(this.#healthy)) return [];
-      // Of several of one kind it cannot be told which one is missing: one may be said to be.
-      const others = changes.filter(({ path }) => path.startsWith(folderOf(file)));
-      const isTold = others.some(({ path }) => findings.some((one) => covers(path, one.file)));
-      return isTold || others.length > 1 ? [] : [`${file} is neither shown nor said to be damaged`];
+      const missing = counted(this.#healthy) - counted(now);
+      if (missing <= files.length) return [];
+      return [`${missing} of ${kind} are not shown, and of ${files.length} it is known why`];
     });
   }
+}
+
+/** A checkpoint is one thing: the first of its files that is damaged is named. */
+function isPartOf(file: string, one: Finding): boolean {
+  return file.startsWith("local/checkpoints/") && `${one.file}/`.startsWith(folderOf(file));
 }
 
 const COUNTED = /^(?:feature|gap|pipeline|approval|memory|setting|checkpoint) /;
@@ -242,14 +275,30 @@ function identityOf(line: string): string {
 
 // ---- bytes -----------------------------------------------------------------------------------
 
-/** Files whose bytes are nowhere in a tree any more. */
+/** Files whose bytes are nowhere in a tree any more; of the engine's own, those that were damaged. */
 export function lost(
   before: ReadonlyMap<string, string>,
   now: ReadonlyMap<string, string>,
+  changes: readonly Change[] = [],
 ): string[] {
   const kept = new Set(now.values());
+  const hurt = new Set(
+    changes.flatMap((change) => {
+      const bytes = "bytes" in change ? change.bytes : null;
+      // Zeros say nothing.
+      const isOwed = bytes !== null && !bytes.every((byte) => byte === 0) && isJournalHurt(bytes);
+      return isOwed && isJournal(change.path) ? [change.path] : [];
+    }),
+  );
+  const isOwed = (path: string): boolean => !ENGINE.test(path) || hurt.has(path);
   return [...before]
-    .filter(([path, bytes]) => !ENGINE.test(path) && bytes !== "" && !kept.has(bytes))
+    .filter(([path, bytes]) => isOwed(path) && bytes !== "" && !kept.has(bytes))
     .filter(([path, bytes]) => !(isSegment(path) && now.get(path)?.startsWith(bytes) === true))
+    .filter(([path, bytes]) => !(hurt.has(path) && isAtTheStart(bytes, now)))
     .map(([path]) => path);
+}
+
+/** Whether a file of the journal, in its place or kept aside, goes on from what it held. */
+function isAtTheStart(bytes: string, now: ReadonlyMap<string, string>): boolean {
+  return [...now].some(([path, text]) => JOURNAL_KEPT.test(path) && text.startsWith(bytes));
 }

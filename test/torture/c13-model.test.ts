@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import type { Disk } from "#src/disk/disk.js";
 import { MemoryDisk } from "#src/disk/memory-disk.js";
-import { wrapDisk } from "#src/disk/wrapped-disk.js";
+import { MUTATING, wrapDisk } from "#src/disk/wrapped-disk.js";
 import { inFolder } from "#src/storage/layout.js";
 import { attackModel } from "./c13-model.ts";
 import { shortTask } from "./short-task.ts";
@@ -45,6 +45,22 @@ for (const [name, isMeant] of Object.entries(DEFECTS)) {
     context.diagnostic(violations.join("").split("\n").slice(0, 3).join(" "));
   });
 }
+
+/** A disk on which a document looks as it did until this process changes something itself. */
+function stubborn(disk: Disk): Disk {
+  const seen = new Map<string, unknown>();
+  return wrapDisk(disk, (operation, path, act) => {
+    if (MUTATING.has(operation)) seen.clear();
+    if (operation !== "stat" || !path.startsWith("features/")) return act();
+    if (!seen.has(path)) seen.set(path, act());
+    return seen.get(path) as ReturnType<typeof act>;
+  });
+}
+
+test("it is seen that what others change is not looked at again", async (context) => {
+  const { violations } = await attackModel(shortTask(context, MANY_RUNS), stubborn);
+  assert.match(violations.join(), /(?:edit|remove|checkout) .* (?:at once|rested)/);
+});
 
 test("a store that is closed leaves no context behind that every promise would carry", async () => {
   const carried = (): number => Object.getOwnPropertySymbols(new AsyncResource("a look")).length;

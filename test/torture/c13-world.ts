@@ -10,15 +10,19 @@ import { MemoryDisk } from "#src/disk/memory-disk.js";
 import { ioError } from "#src/disk/io-error.js";
 import { MUTATING, wrapDisk } from "#src/disk/wrapped-disk.js";
 import { isFlowError } from "#src/errors.js";
-import { folderOf, inFolder, isLocal } from "#src/storage/layout.js";
+import { folderOf, inFolder, isLocal, QUARANTINE } from "#src/storage/layout.js";
 import { hurried } from "../crash/rebooted.ts";
-import { Model, rowOf } from "../features/model.ts";
+import { Model, rowOf, type Row } from "../features/model.ts";
 import { makeStoreRoot, StoresOnDisk } from "./stores-on-disk.ts";
 
 /** Nobody bears this pid: whoever comes next need not wait for the guard of one that was killed. */
 const NOBODY = 2 ** 30;
-/** A hand edit is seen by reads that begin so much later. */
-const SEEN_AFTER_MS = 25;
+/** A hand edit is seen by reads that begin 20 ms later; not by one that begins in that very ms. */
+const SEEN_AFTER_MS = 21;
+/** Files are stamped by a clock that ticks so slowly: two edits may bear one time. */
+const TICK_MS = 4;
+/** Nobody edits sooner: within a tick of the clock a power cut may take an edit for an older image. */
+const HAND_MS = 10;
 /** When the tests' clocks begin. */
 const MORNING_MS = Date.UTC(2030, 0, 1, 8);
 
@@ -30,6 +34,27 @@ export interface Snapshot {
   readonly files: ReadonlyMap<string, string>;
   readonly model: ModelWorld;
 }
+
+/**
+ * When people and git come: `at once` meets a store that is open, warm, and has just written;
+ * `rested` one that was opened anew after the system had written everything to the disk.
+ */
+export const MOMENTS = ["at once", "at once", "rested"] as const;
+export type Moment = (typeof MOMENTS)[number];
+
+/** How a document is edited; `twice` in one tick of the clock, with a look in between. */
+export const EDITS = ["in place", "twice", "replaced", "CRLF"] as const;
+export type Edit = (typeof EDITS)[number];
+
+/** A file as it was edited, and the name that its last commit gave it. */
+interface Edited {
+  readonly path: string;
+  readonly text: string;
+  readonly committed: string;
+}
+
+/** What a call that was killed came to: refused with a code, answered, or nobody knows. */
+export type Killed = { readonly isAnswered: boolean; readonly refusal: string | null };
 
 /** What is expected. */
 export class ModelWorld {
@@ -70,13 +95,19 @@ export class RealWorld {
   /** How many changes the process may still make before it is killed. */
   #left = Infinity;
   #processes = 0;
+  /** What no writer has cleaned up after yet. */
+  #leftBy: "a kill" | "a power cut" | null = null;
+  /** Files were removed whose commit may not be on the disk: a power cut would bring them back. */
+  #hasRemoved = false;
+  /** Edits of files whose commit may not be on the disk, by feature. */
+  readonly #edited = new Map<number, Edited>();
 
   readonly #plant: Plant;
 
   /** @param plant what is put between the store and the disk */
   constructor(plant: Plant = (disk) => disk) {
     this.#plant = plant;
-    const disk = new MemoryDisk({ now: () => this.#nowMs });
+    const disk = new MemoryDisk({ now: () => this.#nowMs - (this.#nowMs % TICK_MS) });
     makeStoreRoot(disk);
     this.#disk = disk.crash("all");
     this.stores = this.#open();
@@ -119,28 +150,46 @@ export class RealWorld {
     this.stores = this.#open();
   }
 
-  /**
-   * Some time passes: a writer has been there, and the system has written everything to the disk by
-   * itself. (Before the first writer after a power cut, a file that is removed is taken for one that
-   * the power cut took.)
-   */
+  /** Some time passes: a writer has been there, the system has written everything by itself. */
   async #rest(): Promise<void> {
-    await this.stores.storage.recover();
+    await this.recover();
     await this.stores.close();
     this.#disk = this.#disk.crash("all");
+    this.#hasRemoved = false;
+    this.#edited.clear();
     this.stores = this.#open();
   }
 
-  /** Kills the process before the k-th change of a call; `false` when it had answered before. */
-  async killAt(k: number, call: () => Promise<unknown>): Promise<boolean> {
-    this.#left = k - 1;
-    await call().catch(() => undefined);
-    const isKilled = this.#left < 0;
-    this.#left = Infinity;
-    if (!isKilled) return false;
-    await this.#replace();
+  /** A writer comes. */
+  async recover(): Promise<void> {
     await this.stores.storage.recover();
-    return true;
+    this.#leftBy = null;
+  }
+
+  /** A writer comes after whoever was killed: until then what he did may not be in the files. */
+  async #settle(): Promise<void> {
+    if (this.#leftBy !== null) await this.recover();
+  }
+
+  /** Somebody comes, and finds a store that is open and has just looked at everything. */
+  async #come(moment: Moment): Promise<void> {
+    await (moment === "rested" ? this.#rest() : this.#settle());
+    await this.shown();
+  }
+
+  /**
+   * Kills the process before the k-th change of a call, or as soon as it is answered. Nobody has
+   * written since: what is committed and not in the files is shown by readers alone.
+   */
+  async killAt(k: number, call: () => Promise<unknown>): Promise<Killed> {
+    this.#left = k - 1;
+    const killed = await refusalOf(call).then((refusal) => ({
+      isAnswered: refusal !== "IO",
+      refusal: refusal === "IO" ? null : refusal,
+    }));
+    this.#leftBy = "a kill";
+    await this.#replace();
+    return killed;
   }
 
   /** Another process takes over from one that is gone: nothing that this one does counts. */
@@ -151,12 +200,33 @@ export class RealWorld {
     await gone.close().catch(() => undefined);
   }
 
-  /** Cuts the power: of what was not synced anything may be lost. */
-  async cutPower(random: () => number): Promise<void> {
+  /**
+   * Cuts the power: of what was not synced anything may be lost. Whose call was killed has its
+   * change for certain, or not, only from the next writer on.
+   *
+   * @returns the features whose file may be as its last commit made it, not as a person did later
+   */
+  async cutPower(random: () => number): Promise<ReadonlyMap<number, Edited>> {
+    if (this.#hasRemoved) await this.#rest();
+    if (this.#leftBy === "a kill") await this.#settle();
+    const edited = new Map(this.#edited);
+    for (const [id, { path, text }] of edited)
+      if (this.#disk.readText(path) !== text) edited.delete(id);
+    this.#edited.clear();
+    this.#leftBy = "a power cut";
     this.#disk = this.#disk.crash("random", { random });
     this.#boot += 1;
     this.#nowMs += SEEN_AFTER_MS;
     await this.#replace();
+    return edited;
+  }
+
+  /** What was kept aside, by its file. */
+  quarantined(): ReadonlyMap<string, string> {
+    const names = this.#disk.list(QUARANTINE) ?? [];
+    return new Map(
+      names.map((name) => [name, this.#disk.readText(inFolder(QUARANTINE, name)) ?? ""]),
+    );
   }
 
   // ---- git and people ------------------------------------------------------------------------
@@ -166,20 +236,18 @@ export class RealWorld {
     return new Map([...this.#disk.snapshotTree()].filter(([path]) => !isLocal(path)));
   }
 
-  /** As `git commit -a`, some time after the last change: a power cut may have taken files. */
+  /** As `git commit -a`. */
   async commit(model: ModelWorld): Promise<Snapshot> {
-    await this.#rest();
+    await this.#settle();
     this.#head += 1;
     return { files: this.#tracked(), model: model.copy() };
   }
 
-  /**
-   * As `git checkout`, some time after the last change (in the same moment a file that is removed
-   * is taken for one that a power cut took): what differs is removed and made anew.
-   */
-  async checkOut({ files }: Snapshot): Promise<void> {
-    await this.#rest();
+  /** As `git checkout`: what differs is removed and made anew. */
+  async checkOut({ files }: Snapshot, moment: Moment): Promise<void> {
+    await this.#come(moment);
     this.#head += 1;
+    if (moment === "at once") this.#hasRemoved = true;
     const now = this.#tracked();
     for (const path of now.keys()) {
       if (files.get(path) === now.get(path)) continue;
@@ -199,9 +267,9 @@ export class RealWorld {
     this.#disk.syncFolder(folderOf(path));
   }
 
-  /** The file of a feature, some time after the last change; `null` when nobody has one. */
-  async fileOf(id: number): Promise<string | null> {
-    await this.#rest();
+  /** The file of a feature, which somebody is about to change; `null` when nobody has one. */
+  async fileOf(id: number, moment: Moment): Promise<string | null> {
+    await this.#come(moment);
     const names = this.#disk.list("features") ?? [];
     const living = names.filter((name) => {
       const text = this.#disk.readText(inFolder("features", name)) ?? "";
@@ -210,29 +278,41 @@ export class RealWorld {
     return living[0] === undefined ? null : inFolder("features", living[0]);
   }
 
-  /**
-   * As a person edits a name, with the store open, in place or not, with line ends of one kind or
-   * the other.
-   */
-  edit(path: string, name: string, way: "in place" | "replaced" | "CRLF"): void {
+  /** As a person edits a name: in place or not, with line ends of one kind or the other. */
+  async edit(path: string, { id, name }: Row, to: string, way: Edit): Promise<void> {
+    this.#nowMs += HAND_MS;
     const before = this.#disk.readText(path) ?? "";
-    const text = before.replace(/"name": "[^"]*"/, () => `"name": ${JSON.stringify(name)}`);
-    if (way !== "in place") {
-      this.#write(path, way === "CRLF" ? text.replaceAll(/\r?\n/g, "\r\n") : text);
+    const last = this.#edited.get(id);
+    const committed = last?.text === before ? last.committed : name;
+    const named = (other: string): string =>
+      before.replace(/"name": "[^"]*"/, () => `"name": ${JSON.stringify(other)}`);
+    if (way === "in place") this.#overwrite(path, named(to));
+    else if (way === "twice") {
+      this.#overwrite(path, named(to.toUpperCase()));
+      await this.shown();
+      this.#overwrite(path, named(to));
     } else {
-      // Made short and written anew, as `echo >` does: the inode stays.
-      const handle = this.#disk.open(path, "write");
-      const bytes = Buffer.from(text);
-      const padding = Buffer.alloc(Math.max(0, Buffer.byteLength(before) - bytes.length), " ");
-      handle?.write(Buffer.concat([bytes, padding]), 0);
-      handle?.sync();
-      handle?.close();
-      this.#disk.syncFolder(folderOf(path));
+      const text = named(to);
+      this.#write(path, way === "CRLF" ? text.replaceAll(/\r?\n/g, "\r\n") : text);
     }
+    this.#edited.set(id, { path, text: this.#disk.readText(path) ?? "", committed });
     this.#nowMs += SEEN_AFTER_MS;
   }
 
-  removeByHand(path: string): void {
+  /** Written anew, no shorter than before, as `echo >` does: the inode stays. */
+  #overwrite(path: string, text: string): void {
+    const handle = this.#disk.open(path, "write");
+    const bytes = Buffer.from(text);
+    const size = this.#disk.stat(path)?.size ?? 0;
+    const padding = Buffer.alloc(Math.max(0, size - bytes.length), " ");
+    handle?.write(Buffer.concat([bytes, padding]), 0);
+    handle?.sync();
+    handle?.close();
+    this.#disk.syncFolder(folderOf(path));
+  }
+
+  removeByHand(path: string, moment: Moment): void {
+    if (moment === "at once") this.#hasRemoved = true;
     this.#disk.remove(path);
     this.#disk.syncFolder(folderOf(path));
     this.#nowMs += SEEN_AFTER_MS;

@@ -15,6 +15,12 @@ export interface Kind {
   readonly files: RegExp;
   readonly make: (stores: StoresOnDisk, index: number) => Promise<unknown>;
   readonly inner: Inner | null;
+  /** Names that a newer version may give to keys, where not every text is one. */
+  readonly names?: readonly string[];
+  /** The keys that this version knows, where no schema in the store names them. */
+  readonly known?: readonly string[];
+  /** Whether a checkpoint holds them. */
+  readonly isInCheckpoints: boolean;
   /** Calls that write a document again. Each may come after any other. */
   readonly rewrites: Readonly<Record<string, Act>>;
 }
@@ -49,11 +55,11 @@ const FEATURE: Kind = {
     if (index % 2 === 0) await features.claimAndGet(index + 1, { agent: "ann" });
   },
   inner: { key: "claim", by: "agent", isOrdered: true },
+  isInCheckpoints: true,
   rewrites: {
     update: ({ features }, one) => features.update(number(one), { name: "Prices", priority: 9 }),
     "update an own key": ({ features }, one) => features.update(number(one), { hours: { a: [2] } }),
     claim: ({ features }, one) => features.claimAndGet(number(one), { agent: "bob" }),
-    renew: ({ features }, one) => features.renewClaim(number(one), "ann", { leaseMs: 60_000 }),
     clear: ({ features }, one) => features.clearInProgress(number(one)),
     pass: ({ features }, one) => features.markPassing(number(one)),
     fail: ({ features }, one) => features.markFailing(number(one)),
@@ -67,6 +73,7 @@ const GAP: Kind = {
   files: /^gaps\//,
   make: ({ gaps }, index) => gaps.add({ epicId: "fn-1", capability: `gap ${index + 1}` }),
   inner: null,
+  isInCheckpoints: true,
   rewrites: {
     resolve: ({ gaps }, one) => gaps.resolve("fn-1", number(one), "seen"),
     remove: ({ gaps }, one) => gaps.remove("fn-1", number(one)),
@@ -80,6 +87,7 @@ const PHASES: Kind = {
     await phases.markDone(task({ index, path: "" }), "2");
   },
   inner: { key: "completed", by: "phase", isOrdered: true, endedBy: "reset" },
+  isInCheckpoints: true,
   rewrites: {
     "mark done": ({ phases }, one) => phases.markDone(task(one), "3"),
     "mark done again": ({ phases }, one) => phases.markDone(task(one), "1"),
@@ -91,6 +99,7 @@ const PIPELINE: Kind = {
   files: /^pipeline\//,
   make: ({ pipeline }, index) => pipeline.start(epic({ index, path: "" })),
   inner: null,
+  isInCheckpoints: true,
   rewrites: {
     advance: ({ pipeline }, one) => pipeline.advance(epic(one), { from: "plan" }),
     write: ({ pipeline }, one) => pipeline.write(epic(one), "close"),
@@ -102,6 +111,7 @@ const APPROVAL: Kind = {
   make: ({ approvals }, index) =>
     approvals.create({ taskId: task({ index, path: "" }), kind: "mutation", payload: { a: 1 } }),
   inner: null,
+  isInCheckpoints: true,
   rewrites: {
     approve: ({ approvals }, one) => approvals.approve(ulidOf(one)),
     reject: ({ approvals }, one) => approvals.reject(ulidOf(one), { reason: "no" }),
@@ -112,6 +122,7 @@ const MEMORY: Kind = {
   files: /^memory\//,
   make: ({ memory }, index) => memory.append({ text: `learnt ${index + 1}`, tags: ["shop"] }),
   inner: null,
+  isInCheckpoints: true,
   rewrites: {
     verify: ({ memory }, one) => memory.verify(ulidOf(one)),
     delete: ({ memory }, one) => memory.delete(ulidOf(one)),
@@ -122,6 +133,7 @@ const SETTING: Kind = {
   files: /^settings\//,
   make: ({ settings }, index) => settings.set(`key-${index + 1}`, { dark: true }),
   inner: null,
+  isInCheckpoints: true,
   rewrites: {
     set: ({ settings }, one) => settings.set(`key-${number(one)}`, [1, "two"]),
   },
@@ -135,6 +147,7 @@ const LOCK: Kind = {
     await locks.acquire({ paths, taskId: "another", mode: "read" });
   },
   inner: { key: "holders", by: "taskId", isOrdered: false, endedBy: "release by one" },
+  isInCheckpoints: false,
   rewrites: {
     heartbeat: ({ locks }, one) => locks.heartbeat(lockTask(one)),
     "acquire by a third": ({ locks }, { index }) =>
@@ -144,7 +157,47 @@ const LOCK: Kind = {
   },
 };
 
-/** Every kind of document that is written again, by its name. */
+const blobKey = (index: number): string => `blob-${index + 1}`;
+
+const BLOB: Kind = {
+  files: /^blobs\/keys\//,
+  make: ({ blobs }, index) => blobs.put({ key: blobKey(index), data: Buffer.from("old") }),
+  inner: null,
+  isInCheckpoints: false,
+  rewrites: {
+    put: ({ blobs }, { index }) => blobs.put({ key: blobKey(index), data: Buffer.from("new") }),
+    "put as another type": ({ blobs }, { index }) =>
+      blobs.put({ key: blobKey(index), data: Buffer.from("old"), contentType: "text/plain" }),
+    delete: ({ blobs }, { index }) => blobs.delete(blobKey(index)),
+  },
+};
+
+const TABLE = "orders";
+
+const ROW: Kind = {
+  files: /^projections\/orders\//,
+  make: ({ projections }, index) =>
+    projections.upsert({ table: TABLE, rows: [{ id: index + 1, state: "placed", total: 1 }] }),
+  inner: null,
+  names: ["$newer", "$x-team", "estimate", "team_2", "Total_2", "_x"],
+  known: ["$row", "$deletedAt", "id", "state", "total"],
+  isInCheckpoints: false,
+  // Of a row that is taken out its key alone is left: that is no rewriting.
+  rewrites: {
+    upsert: ({ projections }, one) =>
+      projections.upsert({ table: TABLE, rows: [{ id: number(one), state: "sent" }] }),
+    "upsert a value of parts": ({ projections }, one) =>
+      projections.upsert({ table: TABLE, rows: [{ id: number(one), total: { net: [1, null] } }] }),
+    "upsert a new column": ({ projections }, one) =>
+      projections.upsert({ table: TABLE, rows: [{ id: number(one), added: true }] }),
+  },
+};
+
+/**
+ * Every kind of document that git carries and calls write again, and locks, by its name. The other
+ * records of `local/`, which are a clone's own (leases, workflows, checkpoints), are written anew
+ * as a whole.
+ */
 export const KINDS: Readonly<Record<string, Kind>> = {
   feature: FEATURE,
   gap: GAP,
@@ -154,4 +207,6 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   memory: MEMORY,
   setting: SETTING,
   lock: LOCK,
+  blob: BLOB,
+  row: ROW,
 };

@@ -3,7 +3,7 @@
  * are still there, in their order. Works on texts, so that numbers count as they are written.
  */
 import type { Dice } from "./c12-damages.ts";
-import type { Inner } from "./c15-documents.ts";
+import type { Inner, Kind } from "./c15-documents.ts";
 
 /** The members of the outermost object: as the store and these tests write, one a line or more. */
 type Members = readonly (readonly [key: string, raw: string])[];
@@ -33,17 +33,21 @@ const NAMES = ["estimate", "x-team", "__proto__", "constructor", "naïve", "a b"
 const VALUES = [7, "a text", null, [1, { b: [] }], { deep: { deeper: true } }];
 
 function inserted<T>(all: readonly T[], one: T, dice: Dice): T[] {
-  // The first key is `$schema`, which leads to the schema.
+  // The first key is `$schema`, which leads to the schema, or a row's place.
   return all.toSpliced(1 + dice.below(all.length), 0, one);
 }
 
 /** A document with keys of a newer version in it, at the outermost level and in inner objects. */
-export function withNewerKeys(text: string, inner: string | null, dice: Dice): string {
+export function withNewerKeys(
+  text: string,
+  { inner, names = NAMES }: Pick<Kind, "inner" | "names">,
+  dice: Dice,
+): string {
   let members = membersOf(text).map(([key, raw]): readonly [string, string] =>
-    key === inner ? [key, withInnerKeys(raw, dice)] : [key, raw],
+    key === inner?.key ? [key, withInnerKeys(raw, dice)] : [key, raw],
   );
   for (let count = 1 + dice.below(4); count > 0; count -= 1) {
-    const name = dice.oneOf(NAMES);
+    const name = dice.oneOf(names);
     if (members.some(([key]) => key === name)) continue;
     members = inserted(members, [name, dice.oneOf(RAW)], dice);
   }
