@@ -290,6 +290,33 @@ const DAMAGE: readonly Mutant[] = [
   },
 ];
 
+const KEPT: Check = ["storage/left-journals", "kept aside"];
+
+/** What nobody goes on from, and what is newer than a power cut. */
+const LEFT_BEHIND: readonly Mutant[] = [
+  {
+    rule: "a file of the journal that was not taken over is kept aside",
+    file: "storage/journal-leftovers",
+    search: "keepAside(disk, name, clearing);",
+    replacement: "disk.remove(path);",
+    check: KEPT,
+  },
+  {
+    rule: "a file of the journal that lacks a commit is kept aside when it was sealed, too",
+    file: "storage/journal-state",
+    search: "this.lacksCommits ||= line.synced",
+    replacement: "this.lacksCommits ||= false",
+    check: KEPT,
+  },
+  {
+    rule: "what cannot be read is no leftover of a power cut when it is newer by far",
+    file: "storage/judge",
+    search: "return laterMs <= WRITING_MS;",
+    replacement: "return true;",
+    check: ["storage/remnants", "what git or a person wrote since"],
+  },
+];
+
 /** Of these the tests try some; a torture tries all. */
 export const MORE_MUTANTS: readonly Mutant[] = [
   ...STEP_BY_STEP,
@@ -297,4 +324,5 @@ export const MORE_MUTANTS: readonly Mutant[] = [
   ...SWAPPED,
   ...RACES,
   ...DAMAGE,
+  ...LEFT_BEHIND,
 ];
