@@ -4,7 +4,9 @@
  */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 
 import { MORE_MUTANTS } from "./more-mutants.ts";
 import { MutantRuns } from "./mutant-runs.ts";
@@ -32,6 +34,10 @@ const RULES: readonly string[] = [
 ];
 const CHOSEN = [...MUTANTS, ...MORE_MUTANTS].filter(({ rule }) => RULES.includes(rule));
 
+function engineText(file: string): string {
+  return readFileSync(fileURLToPath(import.meta.resolve(`#src/${file}.js`)), "utf8");
+}
+
 const runs = new MutantRuns();
 
 after(() => runs.end());
@@ -39,6 +45,14 @@ after(() => runs.end());
 describe("the tests", () => {
   test("are tried on rules that exist", () => {
     assert.equal(CHOSEN.length, RULES.length);
+  });
+
+  test("find what each rule takes out, all of them, in the engine as it is", () => {
+    const missing = [...MUTANTS, ...MORE_MUTANTS]
+      .flatMap((mutant) => [mutant, ...(mutant.also ?? [])])
+      .filter(({ file, search }) => engineText(file).split(search).length !== 2)
+      .map(({ file, search }) => `${file}: ${search}`);
+    assert.deepEqual(missing, []);
   });
 
   test("pass on a copy of the engine as it is", async () => {

@@ -217,8 +217,11 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: "after a power cut a torn file is brought up to date",
     file: "storage/judge",
-    search: "isLeftover(pathOf(change), found.text, image)",
+    search: "isLeftover(found.text, image)",
     replacement: "false",
+    also: [
+      { file: "storage/judge", search: "isTorn(pathOf(change), found.text)", replacement: "false" },
+    ],
     check: POWER,
   },
   {
