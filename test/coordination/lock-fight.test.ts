@@ -1,6 +1,6 @@
 /**
  * 16 processes fight over 20 paths in all modes; some are killed with kill -9, some are stopped for
- * longer than their locks live, two share a task. 10 seconds long, or as many more as
+ * longer than their locks live, two share a task. 6 seconds long, or as many more as
  * FLOWSTORE_FIGHT_SECONDS says.
  */
 import assert from "node:assert/strict";
@@ -14,7 +14,7 @@ import { filesIn } from "./lock-support.ts";
 import { atEnd } from "../at-end.ts";
 
 /** Less, and one who asks seldom may by chance never have asked at a good moment. */
-const SECONDS = Math.max(10, Number(process.env["FLOWSTORE_FIGHT_SECONDS"] ?? 0));
+const SECONDS = Math.max(6, Number(process.env["FLOWSTORE_FIGHT_SECONDS"] ?? 0));
 const FIGHTERS = 15;
 /** The places of the two that share a task. */
 const SHARED = ["left", "right"] as const;

@@ -19,7 +19,7 @@ const AT_ONCE = 3;
 const ALL = process.env["KILL_ALL"] !== undefined;
 /** Calls of which the suite tries every operation; of the others, which differ in a few, some. */
 const WHOLE = ["one document and its event", "a commit that makes the journal go on in a new file"];
-const STEP = Number(process.env["KILL_STEP"] ?? 6);
+const STEP = Number(process.env["KILL_STEP"] ?? 8);
 /** No call has more operations. */
 const MOST_OPERATIONS = 200;
 const HEAD = { gitHead: () => "head" };

@@ -30,7 +30,7 @@ const HEAD = { gitHead: () => "head" };
 const DEAD = { identity: { ...thisProcess(), pid: 2 ** 30, pidStart: null } };
 const COMMITS_OF_THE_OTHER = 2;
 /** `SLEEPER_STEP=1` tries every operation of the longer calls as well. */
-const STEP = Number(process.env["SLEEPER_STEP"] ?? 4);
+const STEP = Number(process.env["SLEEPER_STEP"] ?? 5);
 /** No call has more operations. */
 const MOST_OPERATIONS = 400;
 

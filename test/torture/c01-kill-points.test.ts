@@ -45,14 +45,16 @@ test("what breaks that promise is found", async (context) => {
   const isNamed = late.violations.some((text) => text.includes("not in its log: events/"));
   assert.ok(isNamed, `lines that are not there yet are unseen: ${late.violations.join("\n")}`);
 
-  const torn = await attackCalls(shortTask(context, Infinity), {
-    calls: [callNamed("phase")],
-    durabilities: ["none"],
-    patches: ["in place"],
-    before: ["write"],
-  });
-  assert.ok(
-    torn.violations.some((text) => text.includes("phases/fn-1.1.json")),
-    "torn files unseen",
-  );
+  // Which write is the one between an empty file and a whole one, the beats of a busy machine move.
+  let isTornSeen = false;
+  for (let tries = 0; tries < 3 && !isTornSeen; tries += 1) {
+    const torn = await attackCalls(shortTask(context, Infinity), {
+      calls: [callNamed("phase")],
+      durabilities: ["none"],
+      patches: ["in place"],
+      before: ["write"],
+    });
+    isTornSeen = torn.violations.some((text) => text.includes("phases/fn-1.1.json"));
+  }
+  assert.ok(isTornSeen, "torn files unseen");
 });
