@@ -2,12 +2,9 @@
 
 /** A third of the letters may be wrong; beyond that the guess would be noise. */
 const TOLERATED_PART = 3;
-/** A shorter word is as near to one as to another. */
-const LEAST_LETTERS = 3;
 
 /** The nearest of `candidates`, the first of equals; `null` when none is near. */
 export function nearest(word: string, candidates: readonly string[]): string | null {
-  if (word.length < LEAST_LETTERS) return null;
   let best: string | null = null;
   let bestDistance = Math.floor(word.length / TOLERATED_PART) + 1;
   for (const candidate of candidates) {

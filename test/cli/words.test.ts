@@ -110,4 +110,5 @@ test("the nearest word is found, a far one is not", () => {
   assert.equal(nearest("clam", words), "claim");
   assert.equal(nearest("lsit", words), "list");
   assert.equal(nearest("xyzzy", words), null);
+  assert.equal(nearest("t", ["a", "at"]), null, "so short a word is near to all");
 });

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 
 import type { Disk } from "#src/disk/disk.js";
 import { MemoryDisk } from "#src/disk/memory-disk.js";
+import { encodeLine, type JournalLine } from "#src/storage/journal-lines.js";
 import { JOURNAL, QUARANTINE } from "#src/storage/layout.js";
 import { booted } from "../crash/rebooted.ts";
 import { increment, makeRoot, openStorage, valueOf } from "./support.ts";
@@ -109,6 +110,19 @@ describe("kept aside by the next write", () => {
     await write(disk, "four");
     assert.deepEqual(keptAside(disk), [foreign]);
   });
+});
+
+test("a file with a line of a newer version stays where it is", async () => {
+  const disk = await made("one");
+  const newer = Buffer.concat([
+    bytesOf(disk, FIRST),
+    encodeLine({ kind: "later", v: 1 } as unknown as JournalLine),
+  ]);
+  await write(disk, LARGE);
+  put(disk, FIRST, newer);
+  await write(disk, "two");
+  assert.deepEqual(bytesOf(disk, FIRST), newer);
+  assert.deepEqual(keptAside(disk), []);
 });
 
 describe("gone with the next write, and nowhere else", () => {
